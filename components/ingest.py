@@ -1,0 +1,144 @@
+"""Ingest: files, tables and HTTP sources loaded into a database or a bucket by the `dlt` library."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from components.access import DatabaseAccess, DatabaseAccessArgs
+from components.base import Component
+from components.contract import Table
+from components.port import Port
+from components.primitives import Bucket, Database, Job, JobArgs, Schedule, Size, locked, program
+
+Format = Literal["csv", "parquet", "json", "jsonl"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where one table comes from: exactly one of `file`, `url`, `package` (with `path`) and `port` (with `table`)."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    name: str
+    file: str | None = None
+    """A path or glob, relative to the manifest."""
+    url: str | None = None
+    package: str | None = None
+    """An exact Python package (`name==version`) that carries the file `path`."""
+    path: str | None = None
+    port: str | None = None
+    """An input port of protocol sql; `table` says which of its tables."""
+    table: str | None = None
+    format: Format | None = None
+    """Guessed from the name where it is missing; `.zip` and `.gz` are opened."""
+    nulls: tuple[str, ...] = ("",)
+    """Texts that mean "no value" in CSV."""
+    mode: Literal["replace", "append", "merge"] = "replace"
+
+    def __post_init__(self) -> None:
+        given = [key for key in ("file", "url", "package", "port") if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(f"a source has exactly one of file, url, package and port, not {given or 'none'}")
+        if self.package is not None and (self.path is None or "==" not in self.package):
+            raise ValueError("`package` is exact (name==version) and goes with `path`, the file inside it")
+        if self.port is not None and self.table is None:
+            raise ValueError("`port` goes with `table`")
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestArgs:
+    """What is loaded (`sources`), and where (`into` a Database's `schema`, or a Bucket)."""
+
+    into: Database | Bucket
+    sources: tuple[Source, ...]
+    schema: str = "data"
+    contract: tuple[Table, ...] = ()
+    inputs: dict[str, Port] = field(default_factory=dict)
+    folder: str = ""
+    """The manifest's folder: relative files are found there."""
+    schedule: Schedule | None = None
+    size: Size = "small"
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestOutputs:
+    """`tables` is filled: whoever reads it waits for the load."""
+
+    tables: Port
+
+
+class Ingest(Component[IngestArgs, IngestOutputs]):
+    """Loads sources once, on a schedule, and again when they change."""
+
+    type_token = "mesh:data:Ingest"
+    Args, Outputs = IngestArgs, IngestOutputs
+    composed_of = (DatabaseAccess, Job)
+
+    def compose(self) -> IngestOutputs:
+        args = self.args
+        if isinstance(args.into, Database):
+            access = DatabaseAccess(
+                self.child("writer"),
+                DatabaseAccessArgs(database=args.into, schema=args.schema, privilege="write"),
+                self.below(),
+            )
+            plain = args.into.outputs.connection.only(schema=args.schema)
+            target = plain.opened_by(access.outputs.credentials)
+        else:
+            plain = target = args.into.outputs.objects
+        packages = tuple(dict.fromkeys(source.package for source in args.sources if source.package))
+        read = {source.port: args.inputs[source.port] for source in args.sources if source.port is not None}
+        environment, secrets = target.environment("target"), target.secrets("target")
+        for name, port in read.items():
+            environment |= port.environment(name)
+            secrets |= port.secrets(name)
+        job = Job(
+            self.child("run"),
+            JobArgs(
+                software=locked("ingest").also(f"{self.origin}", packages),
+                command=("python", "{{files}}/ingest.py"),
+                files={"ingest.py": program("ingest.py"), "sources.json": self.described()},
+                environment=environment,
+                secrets=secrets,
+                uses=(args.into,),
+                triggers=tuple(port.revision for port in read.values()) + self.fingerprints(),
+                after=tuple(port.job for port in read.values()),
+                schedule=args.schedule,
+                size=args.size,
+            ),
+            self.below(),
+        )
+        tables = [source.name for source in args.sources]
+        filled = plain.only(tables=tables) if plain.protocol == "sql" else plain
+        return IngestOutputs(tables=filled.filled(revision=job.outputs.revision, job=job.outputs.job))
+
+    def described(self) -> str:
+        """`sources.json`: what the program in the target loads."""
+        columns = {table.name: [dataclasses.asdict(column) for column in table.properties] for table in self.args.contract}
+        entries = []
+        for source in self.args.sources:
+            entry = {key: value for key, value in dataclasses.asdict(source).items() if value is not None}
+            if source.file is not None:
+                entry["file"] = str(Path(self.args.folder) / source.file)
+            if source.package is not None:
+                entry["package"] = {"name": source.package.split("==")[0], "path": entry.pop("path")}
+            if source.port is not None:
+                entry.pop("port")
+                entry["sql"] = {"port": source.port, "table": entry.pop("table")}
+            if source.name in columns:
+                entry["columns"] = columns[source.name]
+            entries.append(entry)
+        return json.dumps(entries, indent=1)
+
+    def fingerprints(self) -> tuple[str, ...]:
+        """Size and time of each local file, so that a changed file is loaded again."""
+        marks = []
+        for source in self.args.sources:
+            if source.file is not None:
+                for found in sorted(Path(self.args.folder).glob(source.file)):
+                    stat = found.stat()
+                    marks.append(f"{found.name}:{stat.st_size}:{stat.st_mtime_ns}")
+        return tuple(marks)

@@ -1,0 +1,18 @@
+"""Physical names: what a logical name becomes where a length or an alphabet is limited."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+"""Ids that people write: lower case, digits, single dashes; `--` joins a component and its child."""
+
+
+def shortened(name: str, limit: int) -> str:
+    """`name` within `limit` characters; what is cut is kept apart by six hexadecimal digits of its hash."""
+    if len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:6]
+    separator = "_" if "_" in name else "-"
+    return f"{name[: limit - 7].rstrip('-_')}{separator}{digest}"

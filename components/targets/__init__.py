@@ -1,0 +1,165 @@
+"""Target: where a stack runs. A table of implementations, and the owner of what its products share."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from components.base import COMPOSED, Component, composes
+from components.errors import UserError, near
+from components.tags import SHARED, Tags
+
+TARGETS: Mapping[str, tuple[str, str]] = {  # name: (class, extra of pyproject.toml)
+    "aws": ("components.targets.aws:Aws", "aws"),
+    "kubernetes": ("components.targets.kubernetes:Kubernetes", "kubernetes"),
+    "local": ("components.targets.local:Local", ""),
+}
+
+C = TypeVar("C", bound=Component[Any, Any])
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackSettings:
+    """What a stack's configuration says, and whom its shared parts belong to."""
+
+    stack: str
+    domain: str
+    environment: str
+    tenant: str
+    owner: str
+    protected: bool = False
+    """Stateful resources may not be deleted (environments such as prod)."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """The stack file's `meshwright:` keys."""
+
+    def shared_tags(self) -> Tags:
+        """The tags of what belongs to the whole stack."""
+        return Tags(
+            owner=self.owner,
+            domain=self.domain,
+            product=SHARED,
+            cost_centre="platform",
+            classification="internal",
+            environment=self.environment,
+        )
+
+
+class Implementation(Protocol):
+    """A method of a target marked by `implements`."""
+
+    __name__: str
+    component: type[Component[Any, Any]]
+    when: str
+
+
+def implements(component: type[Component[Any, Any]], *, when: str = "") -> Callable[[F], F]:
+    """Mark a target's method as the native form of a component; `when` names a setting that must be on."""
+
+    def mark(method: F) -> F:
+        method.component, method.when = component, when  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+class Target:
+    """Base of all targets: chooses and runs implementations."""
+
+    name: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Settings without which this target can't run."""
+    natives: ClassVar[Mapping[type[Component[Any, Any]], tuple[Implementation, ...]]] = {}
+
+    def __init__(self, settings: StackSettings, previous: Mapping[str, str] | None = None) -> None:
+        self.settings = settings
+        self.previous = previous or {}
+        """Implementation by component name, as the stack's newest update recorded it."""
+        self.built: dict[str, str] = {}
+        missing = [key for key in self.needs if key not in settings.values]
+        if missing:
+            raise UserError(
+                f"target {self.name} needs `meshwright:{missing[0]}` in the configuration of stack {settings.stack}",
+                hint=f"pulumi config set meshwright:{missing[0]} ... -s {settings.stack}",
+            )
+
+    def __init_subclass__(cls) -> None:
+        table: dict[type[Component[Any, Any]], tuple[Implementation, ...]] = dict(cls.natives)
+        for method in vars(cls).values():
+            component = getattr(method, "component", None)
+            if component is not None:
+                table[component] = (*table.get(component, ()), method)
+        cls.natives = table
+
+    def options(self, kind: type[Component[Any, Any]]) -> list[str]:
+        """The implementations of `kind` this stack could use, best first."""
+        ready = [m for m in self.natives.get(kind, ()) if not m.when or self.settings.values.get(m.when)]
+        # One that asks for a setting was asked for: it goes before the general one.
+        names = [m.__name__ for m in sorted(ready, key=lambda m: not m.when)]
+        return [*names, COMPOSED] if composes(kind) else names
+
+    def choose(self, kind: type[Component[Any, Any]], names: tuple[str, ...], demanded: Mapping[str, str]) -> str:
+        """The implementation of one component: as the manifest demands, else as it runs already, else the best."""
+        options = self.options(kind)
+        if not options:
+            raise UserError(f"{kind.__name__} is not available on {self.name}", hint=elsewhere(kind, self.name))
+        for table in (demanded, self.previous):
+            for name in names:
+                if name in table:
+                    if table[name] not in options:
+                        raise UserError(
+                            f"{kind.__name__} `{name}` can't be built as `{table[name]}` on {self.name}",
+                            hint=near(table[name], options),
+                        )
+                    return table[name]
+        return options[0]
+
+    def lacks(self, kind: type[Component[Any, Any]]) -> type[Component[Any, Any]] | None:
+        """The first class that building `kind` would need and this target can't build; None if all is there."""
+        options = self.options(kind)
+        if not options:
+            return kind
+        if options[0] != COMPOSED:
+            return None
+        return next((missing for part in kind.composed_of if (missing := self.lacks(part))), None)
+
+    def build(self, component: Component[Any, Any]) -> Any:
+        """Run the chosen implementation and return the component's outputs."""
+        if component.implementation == COMPOSED:
+            return component.compose()
+        return getattr(self, component.implementation)(component)
+
+    def finish(self) -> None:
+        """Called once after all products: registers what is shared and needs to know them all."""
+
+
+def load(name: str) -> type[Target]:
+    """The class of a target; its SDK is imported only now."""
+    if name not in TARGETS:
+        raise UserError(f"unknown target `{name}`", hint=near(name, TARGETS))
+    path, extra = TARGETS[name]
+    module, _, attribute = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if extra and error.name and error.name.startswith("pulumi_"):
+            raise UserError(f"target {name} needs {error.name}", hint=f"pip install 'meshwright[{extra}]'") from None
+        raise
+    if not (isinstance(found, type) and issubclass(found, Target)):
+        raise TypeError(f"{path} is no Target")
+    return found
+
+
+def elsewhere(kind: type[Component[Any, Any]], name: str) -> str:
+    """Which other targets build `kind`, of those whose SDK is here."""
+    able = []
+    for other in TARGETS:
+        try:
+            cls = load(other) if other != name else None
+        except UserError:
+            continue
+        if cls is not None and (kind in cls.natives or composes(kind)):
+            able.append(other)
+    return f"it is on {', '.join(able)}" if able else f"write an implementation in components/targets/{name}.py"

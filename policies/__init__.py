@@ -1,0 +1,1 @@
+"""The policy pack: rules over the resources of a stack, and what resources cost."""

@@ -1,0 +1,83 @@
+"""Runs all rules over one resource after another, and says what each finding does."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from policies.levels import Level, Levels
+from policies.rule import Finding, Resource, Rule
+
+_STRICT = ("critical", "high")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Findings that stop, findings that are shown, and rules that must wait for `up`."""
+
+    mandatory: tuple[Finding, ...] = ()
+    advisory: tuple[Finding, ...] = ()
+    deferred: tuple[Finding, ...] = ()
+
+
+@dataclass
+class Dispatcher:
+    """All rules, found by type in one step. Rules run once a resource, however many policies ask."""
+
+    rules: tuple[Rule, ...]
+    levels: Levels
+    deferred: Counter[str] = field(default_factory=Counter)
+    """Rule id -> resources for which it had to wait."""
+    _by_type: dict[str, tuple[Rule, ...]] = field(default_factory=dict)
+    _kept: threading.local = field(default_factory=threading.local)
+
+    def judge(self, resource: Resource, preview: bool) -> Verdict:
+        """What all rules say. In a preview an unknown value defers a rule; in `up` it fails a strict one."""
+        sorted_in: dict[str, list[Finding]] = {"mandatory": [], "advisory": [], "deferred": [], "disabled": []}
+        for finding in self.findings(resource):
+            sorted_in[self._place(finding, preview)].append(finding)
+        for finding in sorted_in["deferred"]:
+            self.deferred[finding.rule.id] += 1
+        return Verdict(
+            mandatory=tuple(sorted_in["mandatory"]),
+            advisory=tuple(sorted_in["advisory"]),
+            deferred=tuple(sorted_in["deferred"]),
+        )
+
+    def findings(self, resource: Resource) -> Iterable[Finding]:
+        """What the rules that read this type find."""
+        rules = self._by_type.get(resource.type)
+        if rules is None:
+            rules = self._by_type[resource.type] = tuple(rule for rule in self.rules if rule.covers(resource.type))
+        return [finding for rule in rules if (finding := rule.judge(resource)) is not None]
+
+    def _place(self, finding: Finding, preview: bool) -> str:
+        level: Level = self.levels.level(finding.rule.severity, finding.resource.environment)
+        if level == "disabled" or finding.outcome == "fail":
+            return level
+        if finding.outcome == "unknown":
+            if preview:
+                return "deferred"
+            return level if finding.rule.severity in _STRICT else "advisory"
+        return (
+            level if finding.rule.severity == "critical" else "advisory"
+        )  # a broken rule fails closed where it matters
+
+    def keep(self, verdict: Verdict, urn: str) -> None:
+        """Keep a verdict for the policy that asks next: a thread judges one resource at a time."""
+        self._kept.last = (urn, verdict)
+
+    def kept(self, urn: str) -> Verdict | None:
+        """Give the kept verdict once, if it is this resource's."""
+        kept_urn, verdict = getattr(self._kept, "last", ("", None))
+        self._kept.last = ("", None)
+        return verdict if kept_urn == urn else None
+
+    def deferral(self) -> str:
+        """One sentence on all that waits for `up`, or nothing."""
+        if not self.deferred:
+            return ""
+        each = ", ".join(f"{rule} ({count})" for rule, count in sorted(self.deferred.items()))
+        return f"deferred: {sum(self.deferred.values())} checks wait for values known only in `up`, which makes them: {each}"

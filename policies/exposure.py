@@ -1,0 +1,160 @@
+"""Rules on who can reach a program, and how callers prove who they are."""
+
+from __future__ import annotations
+
+import re
+
+from policies.rule import Resource, Rule, example
+
+SERVERS = ("mesh:index:Process", "mesh:index:PostgresServer", "mesh:index:ObjectStore")
+_PROVES = ("password", "token", "tls")
+_EVERYWHERE = re.compile(r"(?<![\d.])0\.0\.0\.0(?![\d.])|\[::\]|(?<![\w:])::(?![\w:])")
+_INTERFACES = re.compile(r"superset|dask|spark|jupyter|airflow", re.IGNORECASE)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address reaches this machine only. An empty one means every interface."""
+    return address in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", address) is not None
+
+
+def _bind(resource: Resource) -> str:
+    return str(resource.props.get("bind", "127.0.0.1"))
+
+
+def _proof(resource: Resource) -> str:
+    """How callers prove who they are. PostgreSQL and the object store know only passwords."""
+    if resource.type == "mesh:index:PostgresServer":
+        return "password" if resource.props.get("password") else "none"
+    if resource.type == "mesh:index:ObjectStore":
+        return "password" if resource.props.get("secretKey") else "none"
+    return str(resource.props.get("authentication") or "none")
+
+
+def _open(resource: Resource) -> str | None:
+    bind = _bind(resource)
+    if is_loopback(bind) or _proof(resource) in _PROVES:
+        return None
+    return f"`bind` is `{bind}`, authentication is `{_proof(resource)}`"
+
+
+def _unencrypted(resource: Resource) -> str | None:
+    if resource.tags.get("classification") not in ("confidential", "restricted") or is_loopback(_bind(resource)):
+        return None
+    return f"`bind` is `{_bind(resource)}`" if _proof(resource) != "tls" else None
+
+
+def _everywhere(resource: Resource) -> str | None:
+    for number, word in enumerate(resource.props.get("command") or (), start=1):
+        if _EVERYWHERE.search(str(word)):
+            return f"word {number} of `command`"
+    for name, value in (resource.props.get("variables") or {}).items():
+        if isinstance(value, str) and _EVERYWHERE.search(value):
+            return f"`variables.{name}`"
+    return None
+
+
+def _interface(resource: Resource) -> str | None:
+    if _proof(resource) in _PROVES:
+        return None
+    words = " ".join(str(word) for word in resource.props.get("command") or ())
+    software = _INTERFACES.search(f"{resource.name} {words}")
+    return f"{software[0].lower()}, authentication is `{_proof(resource)}`" if software else None
+
+
+OPEN_SERVICE = Rule(
+    id="PUB-07",
+    name="open-without-authentication",
+    severity="critical",
+    what="A service listens beyond this machine and asks nobody who they are",
+    fix="Set `authentication` to password, token or tls, or leave `bind` at 127.0.0.1.",
+    refs=("CKV_AWS_258", "CWE-306"),
+    reads=SERVERS,
+    violated=_open,
+    passes=(
+        example("mesh:index:Process", {"bind": "127.0.0.1", "authentication": "none"}),
+        example("mesh:index:Process", {"authentication": "none"}),
+        example("mesh:index:Process", {"bind": "10.0.0.5", "authentication": "token"}),
+        example("mesh:index:PostgresServer", {"bind": "0.0.0.0", "password": "given"}),
+    ),
+    fails=(
+        example("mesh:index:Process", {"bind": "0.0.0.0", "authentication": "none"}),
+        example("mesh:index:Process", {"bind": "", "authentication": "none"}),
+        example("mesh:index:Process", {"bind": "10.0.0.5"}),
+        example("mesh:index:PostgresServer", {"bind": "::"}),
+        example("mesh:index:ObjectStore", {"bind": "192.168.1.4", "accessKey": "x"}),
+    ),
+    misses=("a program that listens elsewhere than its `bind` says (PUB-08 sees the plain cases)",),
+)
+
+HARD_CODED_BIND = Rule(
+    id="PUB-08",
+    name="hard-coded-bind-address",
+    severity="high",
+    what="A program is told to listen on every interface, past its `bind`",
+    fix="Write `{{<endpoint>.host}}` where the address stands; the target fills it in.",
+    refs=("CWE-1327",),
+    reads=("mesh:index:Process",),
+    violated=_everywhere,
+    passes=(
+        example("mesh:index:Process", {"command": ["serve", "--host", "{{web.host}}"], "variables": {"V": "10.0.0.0"}}),
+        example("mesh:index:Process", {"command": ["python", "-m", "a::b"], "variables": {"SCOPE": "a::b"}}),
+    ),
+    fails=(
+        example("mesh:index:Process", {"command": ["serve", "--host=0.0.0.0"]}),
+        example("mesh:index:Process", {"command": ["serve", "--host", "::"]}),
+        example("mesh:index:Process", {"command": ["serve"], "variables": {"BIND": "0.0.0.0:8088"}}),
+    ),
+    misses=("addresses in files",),
+)
+
+UNAUTHENTICATED_INTERFACE = Rule(
+    id="PUB-09",
+    name="unauthenticated-interface",
+    severity="high",
+    what="Superset, Dask, Spark, Jupyter or Airflow takes commands from whoever connects",
+    why="Each of them runs code for its callers; on a shared machine loopback is no protection either.",
+    fix="Set `authentication` to password, token or tls and configure the software so.",
+    reads=("mesh:index:Process",),
+    violated=_interface,
+    passes=(
+        example("mesh:index:Process", {"command": ["superset", "run"], "authentication": "password"}),
+        example("mesh:index:Process", {"command": ["dask", "scheduler"], "authentication": "tls"}),
+        example("mesh:index:Process", {"command": ["python", "scheduler.py"], "authentication": "none"}),
+    ),
+    fails=(
+        example("mesh:index:Process", {"command": ["superset", "run"]}),
+        example("mesh:index:Process", {"command": ["dask", "scheduler"], "authentication": "none"}),
+        example("mesh:index:Process", {"command": ["x/bin/spark-class", "Master"], "authentication": "none"}),
+    ),
+    misses=("whether the software really asks: the input is what its component declares",),
+)
+
+UNENCRYPTED_CONFIDENTIAL = Rule(
+    id="TLS-01",
+    name="confidential-without-tls",
+    severity="high",
+    what="Confidential or restricted data leaves this machine unencrypted",
+    fix="Set `authentication: tls`, or leave `bind` at 127.0.0.1.",
+    refs=("GDPR Art. 32",),
+    reads=SERVERS,
+    violated=_unencrypted,
+    passes=(
+        example("mesh:index:Process", {"bind": "127.0.0.1", "tags": {"classification": "restricted"}}),
+        example(
+            "mesh:index:Process", {"bind": "0.0.0.0", "authentication": "tls", "tags": {"classification": "restricted"}}
+        ),
+        example(
+            "mesh:index:PostgresServer", {"bind": "0.0.0.0", "password": "x", "tags": {"classification": "public"}}
+        ),
+    ),
+    fails=(
+        example(
+            "mesh:index:Process", {"bind": "::", "authentication": "token", "tags": {"classification": "restricted"}}
+        ),
+        example(
+            "mesh:index:PostgresServer",
+            {"bind": "0.0.0.0", "password": "x", "tags": {"classification": "confidential"}},
+        ),
+    ),
+    misses=("PostgreSQL with `ssl` in its settings, which is refused all the same",),
+)

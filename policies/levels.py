@@ -1,0 +1,140 @@
+"""What a finding does by severity and environment, and the caps: `levels.yaml`, read strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+import yaml
+
+from policies.rule import Severity
+
+Level = Literal["mandatory", "advisory", "disabled"]
+FILE = Path(__file__).with_name("levels.yaml")
+DEFAULT = "default"
+
+
+class LevelsError(ValueError):
+    """Levels that can't be read; the sentence starts with file:line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Levels:
+    """Levels by environment and severity; `caps` in `currency` a month."""
+
+    rows: Mapping[str, Mapping[Severity, Level]]
+    caps: Mapping[str, float]
+    currency: str
+
+    @property
+    def environments(self) -> frozenset[str]:
+        """The environments that the file names."""
+        return frozenset(self.rows) - {DEFAULT}
+
+    def level(self, severity: Severity, environment: str) -> Level:
+        """What a finding does. An environment that the file does not name gets the default."""
+        return self.rows.get(environment, {}).get(severity) or self.rows[DEFAULT][severity]
+
+    def cap(self, environment: str) -> float:
+        """The most that one resource may cost in a month."""
+        return self.caps.get(environment, self.caps[DEFAULT])
+
+    def environment(self, urn: str, tags: Mapping[str, object]) -> str:
+        """A resource's environment: by its stack's name (`sales-prod`), since tags are written by hand, else by tag."""
+        stack = urn.split("::")[0].rsplit(":", 1)[-1].rsplit("-", 1)[-1]
+        if stack in self.environments:
+            return stack
+        tag = tags.get("environment")
+        return tag if isinstance(tag, str) else ""
+
+
+@cache
+def current(file: Path = FILE) -> Levels:
+    """The levels of a file; a mistake in it stops, it never widens what is allowed."""
+    reader = _Reader(file)
+    top = reader.mapping(reader.root())
+    reader.only(top, ("levels", "currency", "monthlyCapPerResource"))
+    rows: dict[str, Mapping[Severity, Level]] = {}
+    for name, (row, _) in reader.mapping(top["levels"][0]).items():
+        cells = reader.mapping(row)
+        reader.only(cells, get_args(Severity), complete=name == DEFAULT)
+        rows[name] = {
+            cast(Severity, severity): cast(Level, reader.word(cell, get_args(Level)))
+            for severity, (cell, _) in cells.items()
+        }
+    caps = {name: reader.amount(cell) for name, (cell, _) in reader.mapping(top["monthlyCapPerResource"][0]).items()}
+    for section, found in (("levels", set(rows)), ("monthlyCapPerResource", set(caps))):
+        if DEFAULT not in found:
+            raise reader.error(top[section][0], f"`{section}` has no `{DEFAULT}`")
+        for name in found - {DEFAULT} - set(rows):
+            raise reader.error(top[section][0], f"`{name}` is no environment of `levels`")
+    return Levels(rows=rows, caps=caps, currency=reader.text(top["currency"][0]))
+
+
+class _Reader:
+    """YAML nodes to values, each mistake with its line."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def error(self, node: yaml.Node, sentence: str) -> LevelsError:
+        return LevelsError(f"{self.file}:{node.start_mark.line + 1}: {sentence}")
+
+    def root(self) -> yaml.Node:
+        try:
+            node = yaml.compose(self.file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            raise LevelsError(f"{self.file}:{line}: {error.problem}") from None
+        if node is None:
+            raise LevelsError(f"{self.file}:1: the file is empty")
+        return node
+
+    def mapping(self, node: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+        """Key -> (value, key) nodes; a repeated key is a mistake."""
+        if not isinstance(node, yaml.MappingNode):
+            raise self.error(node, "a map is expected here")
+        pairs: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        for key, value in node.value:
+            name = self.text(key)
+            if name in pairs:
+                raise self.error(key, f"`{name}` is given twice")
+            pairs[name] = (value, key)
+        return pairs
+
+    def only(
+        self, pairs: Mapping[str, tuple[yaml.Node, yaml.Node]], known: tuple[str, ...], complete: bool = True
+    ) -> None:
+        for name, (_, key) in pairs.items():
+            if name not in known:
+                raise self.error(key, f"`{name}` is not known here; known are {', '.join(known)}")
+        for name in self._missing(pairs, known) if complete else ():
+            line = next(iter(pairs.values()))[1].start_mark.line + 1 if pairs else 1
+            raise LevelsError(f"{self.file}:{line}: `{name}` is missing")
+
+    @staticmethod
+    def _missing(pairs: Mapping[str, object], known: tuple[str, ...]) -> Iterator[str]:
+        return (name for name in known if name not in pairs)
+
+    def text(self, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode) or not node.value:
+            raise self.error(node, "a word is expected here")
+        return str(node.value)
+
+    def word(self, node: yaml.Node, known: tuple[str, ...]) -> str:
+        text = self.text(node)
+        if text not in known:
+            raise self.error(node, f"`{text}` is not known; known are {', '.join(known)}")
+        return text
+
+    def amount(self, node: yaml.Node) -> float:
+        try:
+            value = float(self.text(node))
+        except ValueError:
+            value = -1
+        if not 0 <= value < 1e9:  # refuses nan and inf too, which would lift the cap
+            raise self.error(node, f"`{self.text(node)}` is no amount")
+        return value

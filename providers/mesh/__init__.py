@@ -1,0 +1,1 @@
+"""Meshwright's Pulumi provider: what no other plugin offers, one file a resource kind."""

@@ -1,0 +1,300 @@
+"""The Pulumi program of one domain stack: declares its products and exports what the catalogue needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from catalogue.record import mint_uid, urn
+from components.access import opened
+from components.base import COMPOSED, SEPARATOR, Component
+from components.errors import Refused, UserError
+from components.mesh import Placement
+from components.port import ADDRESS, Credentials, Port
+from components.primitives import Secret, SecretArgs
+from components.targets import Target, load
+from policies import prices
+from stacks.domain import Domain, Planned
+from stacks.manifest import InputPort
+from stacks.product import Product, ProductArgs
+from stacks.recording import Recorded, record
+
+PROJECT = "meshwright"
+
+
+class Program:
+    """Declares a domain on a target. `run` registers for real; `recorded` only shows what would be."""
+
+    def __init__(self, domain: Domain, values: Mapping[str, Any], previous: Mapping[str, Any] | None = None) -> None:
+        self.domain, self.values, self.previous = domain, values, previous or {}
+        name = values.get("target")
+        if not name:
+            raise UserError(
+                f"stack {domain.stack} names no target", hint=f"pulumi config set target local -s {domain.stack}"
+            )
+        self.kind: type[Target] = load(str(name))
+        was = self.previous.get("target")
+        if was is not None and was != name:
+            raise UserError(
+                f"stack {domain.stack} runs on {was} and can't be moved to {name}",
+                file=domain.stacks / f"Pulumi.{domain.stack}.yaml",
+                hint=f"set it back to {was}, or destroy the stack first: a target is chosen once",
+            )
+
+    def target(self) -> Target:
+        """A fresh target: it keeps what one run of the program has built."""
+        target = self.kind(self.domain.settings(self.values), self.previous.get("implementations") or {})
+        self.domain.check_target(target)
+        return target
+
+    def recorded(self) -> list[Recorded]:
+        """The resources of this domain, without an engine. What a component refuses is refused here."""
+        return record(lambda: Declaration(self, {}).declare())
+
+    def estimates(self, graph: list[Recorded]) -> dict[str, dict[str, Any]]:
+        """Monthly estimate by product, priced from a recording."""
+        found: dict[str, dict[str, Any]] = {}
+        for planned in self.domain.products:
+            own = [(r.name, r.type, r.inputs) for r in graph if r.custom and r.name.split(SEPARATOR)[0] == planned.name]
+            estimate = prices.total(own, self.kind.name)
+            by_part: dict[str, float] = {}
+            for name, kind, inputs in own:
+                priced = prices.monthly(kind, inputs, self.kind.name)
+                part = name.split(SEPARATOR)[1]
+                by_part[part] = by_part.get(part, 0.0) + (priced.monthly if priced else 0.0)
+            found[planned.name] = {
+                "monthly": estimate.monthly,
+                "currency": estimate.currency,
+                "unpriced": list(estimate.unpriced),
+                "asOf": estimate.as_of,
+                "lines": [{"name": part, "monthly": round(value, 2)} for part, value in by_part.items() if value],
+            }
+        return found
+
+    def run(self) -> None:
+        """Register everything and export the stack's outputs. The recording goes first: an error leaves no half stack."""
+        estimates = self.estimates(self.recorded())
+        declaration = Declaration(self, estimates)
+        declaration.declare()
+        for name, value in declaration.exports().items():
+            pulumi.export(name, value)
+
+
+class Declaration:
+    """One run of the program's constructors."""
+
+    def __init__(self, program: Program, estimates: Mapping[str, dict[str, Any]]) -> None:
+        self.domain, self.values, self.estimates = program.domain, program.values, estimates
+        self.target = program.target()
+        self.products: dict[str, Product] = {}
+        self.granted: dict[str, dict[str, Credentials]] = {}
+        self.references: dict[str, pulumi.StackReference] = {}
+
+    def declare(self) -> None:
+        """Placement first, then each product after those it reads, then what they share."""
+        settings = self.target.settings
+        Placement(
+            "placement",
+            {
+                "target": self.target.name,
+                "region": settings.values.get("region"),
+                "domain": settings.domain,
+                "environment": settings.environment,
+                "tags": settings.shared_tags().as_map(),
+            },
+        )
+        for planned in self.domain.products:
+            try:
+                self.products[planned.name] = self._product(planned)
+            except UserError as error:
+                if error.file is not None:
+                    raise
+                raise Refused([planned.written.error(error.what, "template", hint=error.hint)]) from None
+        self.target.finish()
+
+    def _product(self, planned: Planned) -> Product:
+        model = planned.written.model
+
+        def build(product: Component[Any, Any]) -> dict[str, Port]:
+            inputs = {port.name: self._input(product, port) for port in model.input_ports}
+            made = planned.template.declare(product, planned.view(self.domain.environment, inputs), planned.parameters)
+            ports = {
+                name: made[offer.output].only(tables=list(offer.tables)) if offer.tables else made[offer.output]
+                for name, offer in planned.offers.items()
+            }
+            self._grant(product, planned, ports)
+            return ports
+
+        budget = {"monthly": model.budget.monthly, "currency": model.budget.currency} if model.budget else None
+        args = ProductArgs(
+            domain=self.domain.name,
+            owner=model.owner,
+            classification=model.classification,
+            template=planned.template.reference,
+            estimate=self.estimates.get(planned.name, {}),
+            budget=budget,
+            input_ports=tuple(port.from_ for port in model.input_ports),
+            build=build,
+        )
+        return Product(planned.name, args, self.domain.context(planned, self.target))
+
+    def _input(self, product: Component[Any, Any], port: InputPort) -> Port:
+        domain, name, output = port.parts
+        if domain == self.domain.name:
+            return opened(self.products[name].outputs.ports[output], product.child(port.name), product)
+        stack = f"{domain}-{self.domain.environment}"
+        if stack not in self.references:
+            self.references[stack] = pulumi.StackReference(f"organization/{PROJECT}/{stack}")
+        reference = self.references[stack]
+        key, consumer = f"{name}/{output}", f"{self.domain.name}/{product.name}"
+        protocol = self.domain.port_protocol(port)
+
+        def found(kind: str, *path: str) -> pulumi.Output[Any]:
+            def walk(table: Any) -> Any:
+                for part in path:
+                    if not isinstance(table, Mapping) or part not in table:
+                        raise UserError(
+                            f"stack {stack} does not offer {port.from_} to {consumer}", hint=f"run `mesh up {domain}` first"
+                        )
+                    table = table[part]
+                return table
+
+            return reference.get_output(kind).apply(walk)
+
+        secret = Secret(
+            product.child(f"{port.name}-secret"),
+            SecretArgs(value=found("credentials", key, consumer, "password")),
+            product.below(),
+        )
+        return Port(
+            protocol=protocol,
+            address={part: found("ports", key, part) for part in ADDRESS[protocol]},
+            revision=found("ports", key, "revision"),
+            job=found("ports", key, "job"),
+            credentials=Credentials(user=found("credentials", key, consumer, "user"), secret=secret),
+        )
+
+    def _grant(self, product: Component[Any, Any], planned: Planned, ports: Mapping[str, Port]) -> None:
+        """A right for each grant, and one for the domain's own people on every port that takes credentials."""
+        for name, port in ports.items():
+            if port.behind is None:
+                continue
+            readers = {self.domain.name: None} | {g.to: g.until.isoformat() for g in planned.written.model.grants if g.port == name}
+            self.granted[f"{product.name}/{name}"] = {
+                reader: _credentials(opened(port, product.child(f"{name}-{slug(reader)}"), product, until))
+                for reader, until in readers.items()
+            }
+
+    def exports(self) -> dict[str, Any]:
+        """The stack's outputs; all but `credentials` are free of secrets."""
+        ports = {
+            f"{name}/{port}": value.record()
+            for name, product in self.products.items()
+            for port, value in product.outputs.ports.items()
+        }
+        credentials = {
+            port: {reader: {"user": c.user, "password": c.secret.outputs.value} for reader, c in readers.items()}
+            for port, readers in self.granted.items()
+        }
+        return {
+            "target": self.target.name,
+            "implementations": {
+                name: chosen for name, chosen in self.target.built.items() if chosen != COMPOSED or "--" in name
+            },
+            "ports": ports,
+            "credentials": pulumi.Output.secret(credentials),
+            "records": {planned.name: self._record(planned) for planned in self.domain.products},
+        }
+
+    def _record(self, planned: Planned) -> dict[str, Any]:
+        """The catalogue record of one product (catalogue/record.py has the model)."""
+        model, tenant, domain = planned.written.model, self.domain.mesh.tenant, self.domain.name
+        product = self.products[planned.name]
+        address = urn(tenant, domain, planned.name)
+        ports = []
+        for name, port in product.outputs.ports.items():
+            contract = [
+                {"name": c.name, "logicalType": c.logicalType, "description": c.description or None, "personalData": c.personalData}
+                for table in planned.contracts.get(name, ())
+                for c in table.properties
+            ]
+            entry: dict[str, Any] = {
+                "name": name,
+                "urn": urn(tenant, domain, planned.name, name),
+                "protocol": port.protocol,
+                "description": planned.offers[name].description,
+                "endpoint": endpoint(port),
+                "consumers": [{"to": g.to, "until": g.until.isoformat()} for g in model.grants if g.port == name],
+            }
+            if contract:
+                entry["contract"] = {"columns": [{k: v for k, v in c.items() if v is not None} for c in contract]}
+            ports.append(entry)
+        estimate = self.estimates.get(planned.name) or {"monthly": 0.0, "currency": self.domain.mesh.currency}
+        cost = {"monthly": estimate["monthly"], "currency": estimate["currency"], "lines": estimate.get("lines", [])}
+        if model.budget is not None:
+            cost["budget"] = model.budget.monthly
+        return {
+            "uid": str(mint_uid(address)),
+            "urn": address,
+            "name": planned.name,
+            "domain": domain,
+            "tenant": tenant,
+            "environment": self.domain.environment,
+            "stack": self.domain.stack,
+            "version": model.version,
+            "description": model.description,
+            "owner": model.owner,
+            "purpose": model.purpose or None,
+            "classification": model.classification,
+            "costCentre": model.cost_centre,
+            "template": {"name": planned.template.model.name, "version": planned.template.model.version},
+            "target": self.target.name,
+            "ports": ports,
+            "inputs": [{"name": port.name, "urn": urn(tenant, *port.parts)} for port in model.input_ports],
+            "sources": [
+                {"name": s.name, "kind": source_kind(s), "location": s.package or s.url or s.file or s.port or ""}
+                for s in model.sources
+            ],
+            "components": [
+                {"name": name, "type": kind, "implementation": self.target.built[name]}
+                for name, kind in self._components(product)
+            ],
+            "cost": cost,
+        }
+
+    def _components(self, product: Product) -> list[tuple[str, str]]:
+        found = []
+        for child in sorted(product._childResources, key=lambda c: str(c._name)):
+            if isinstance(child, Component):
+                found.append((child.name, type(child).__name__))
+        return found
+
+
+def endpoint(port: Port) -> dict[str, Any]:
+    """A port's address in the record's words."""
+    if port.protocol == "s3":
+        return {"url": port.address["endpoint"], "bucket": port.address["bucket"], "prefix": port.address.get("prefix", "")}
+    if port.protocol in ("dask", "spark"):
+        address = pulumi.Output.from_input(port.address["address"]).apply(lambda text: str(text).split("://")[-1])
+        return {
+            "host": address.apply(lambda text: text.rpartition(":")[0]),
+            "port": address.apply(lambda text: int(text.rpartition(":")[2])),
+        }
+    return dict(port.address)
+
+
+def source_kind(source: Any) -> str:
+    """file, url, package or port."""
+    return next(kind for kind in ("file", "url", "package", "port") if getattr(source, kind) is not None)
+
+
+def slug(reader: str) -> str:
+    """A reader as part of a resource name: `flights/delay-model` -> `flights-delay-model`."""
+    return "".join(c if c.isalnum() else "-" for c in reader.lower()).strip("-")
+
+
+def _credentials(port: Port) -> Credentials:
+    assert port.credentials is not None
+    return port.credentials

@@ -1,0 +1,1 @@
+"""How the Pulumi CLI and its Python language host get onto a machine."""

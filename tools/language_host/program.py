@@ -1,0 +1,18 @@
+"""Runs pulumi-language-python-exec and its program, which end without a traceback when they are interrupted."""
+
+import os
+import runpy
+import sys
+from types import TracebackType
+
+
+def _show(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+
+
+if __name__ == "__main__":
+    sys.excepthook = _show
+    del sys.argv[0]
+    sys.path[0] = os.path.dirname(sys.argv[0])  # noqa: PTH120 - pathlib would be imported for this alone
+    runpy.run_path(sys.argv[0], run_name="__main__")
