@@ -1,0 +1,196 @@
+"""The `mesh` command: data products from manifests, up, looked at, opened and found."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+# Nothing heavy is imported here: `mesh --help` answers within 0.15 s. Each command imports what it needs.
+app = typer.Typer(
+    help="Data products from manifests: up, looked at, opened and found.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with `mesh new product sales/orders`, then `mesh up sales`. Exit codes: 0 done, 1 failed, 2 bad input.",
+)
+catalogue_app = typer.Typer(help="Register, find and serve what runs.", no_args_is_help=True, rich_markup_mode=None)
+new_app = typer.Typer(help="Write a manifest to start from.", no_args_is_help=True, rich_markup_mode=None)
+dashboards_app = typer.Typer(help="Dashboards as code.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(new_app, name="new")
+app.add_typer(catalogue_app, name="catalogue")
+app.add_typer(dashboards_app, name="dashboards")
+
+Names = Annotated[list[str] | None, typer.Argument(metavar="[DOMAIN[/PRODUCT]]...", help="All domains where none is named.")]
+Env = Annotated[str, typer.Option("--env", "-e", help="The environment: the stack is <domain>-<environment>.")]
+Json = Annotated[bool, typer.Option("--json", help="For machines: one JSON document on stdout.")]
+Address = Annotated[str, typer.Argument(metavar="URN", help="urn:dp:<tenant>:<domain>:<product>:<port>, or <domain>/<product>[/<port>].")]
+
+
+@app.command()
+def up(names: Names = None, env: Env = "dev", json: Json = False) -> None:
+    """Build or change domains, each after those it reads, and register them in the catalogue."""
+    from cli import deploy
+
+    deploy.up(names or [], env, as_json=json)
+
+
+@app.command()
+def preview(names: Names = None, env: Env = "dev", json: Json = False) -> None:
+    """Show what `up` would change; nothing is created."""
+    from cli import deploy
+
+    deploy.preview(names or [], env, as_json=json)
+
+
+@app.command()
+def destroy(
+    names: Names = None,
+    env: Env = "dev",
+    json: Json = False,
+    force: Annotated[bool, typer.Option("--force", help="Even if others read what goes.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove domains with their data, each before those it reads."""
+    from cli import deploy
+
+    deploy.destroy(names or [], env, as_json=json, force=force, yes=yes)
+
+
+@app.command()
+def run(
+    job: Annotated[str, typer.Argument(metavar="DOMAIN/PRODUCT[/JOB]", help="A product's jobs, or one of them.")], env: Env = "dev"
+) -> None:
+    """Run a product's jobs now; what reads their results follows by itself."""
+    from cli import operate
+
+    operate.run(job, env)
+
+
+@app.command()
+def status(names: Names = None, env: Env = "dev", json: Json = False) -> None:
+    """Ask every process and port whether it answers."""
+    from cli import operate
+
+    operate.status(names or [], env, as_json=json)
+
+
+@app.command()
+def logs(
+    product: Annotated[str, typer.Argument(metavar="DOMAIN/PRODUCT[/COMPONENT]")],
+    env: Env = "dev",
+    lines: Annotated[int, typer.Option("--lines", "-n", help="Last lines of each log.")] = 20,
+) -> None:
+    """Show the last lines of a product's logs."""
+    from cli import operate
+
+    operate.logs(product, env, lines)
+
+
+@app.command(name="open")
+def open_(
+    urn: Address, env: Env = "dev", json: Json = False, as_: Annotated[str, typer.Option("--as", help="The consumer whose grant is used.")] = ""
+) -> None:
+    """Say how a port is opened: a psql line, a URL, an s3 address; credentials by reference."""
+    from cli import access
+
+    access.open_port(urn, env, consumer=as_, as_json=json)
+
+
+@app.command()
+def credentials(
+    urn: Address,
+    env: Env = "dev",
+    json: Json = False,
+    as_: Annotated[str, typer.Option("--as", help="The consumer whose grant is used; your domain by default.")] = "",
+    password: Annotated[bool, typer.Option("--password", help="The password alone, for use in a shell.")] = False,
+) -> None:
+    """Fetch the credentials that open a port."""
+    from cli import access
+
+    access.credentials(urn, env, consumer=as_, only_password=password, as_json=json)
+
+
+@app.command()
+def env(as_json: Json = False) -> None:
+    """Print what plain `pulumi` needs: eval "$(mesh env)"."""
+    from cli import project
+
+    project.print_environment(as_json=as_json)
+
+
+@app.command()
+def schema(
+    kind: Annotated[str, typer.Argument(metavar="manifest|template")],
+) -> None:
+    """Print the JSON Schema of manifests or templates, for editors."""
+    from cli import schemas
+
+    schemas.show(kind)
+
+
+@new_app.command("product")
+def new_product(
+    name: Annotated[str, typer.Argument(metavar="DOMAIN/PRODUCT")],
+    template: Annotated[str, typer.Option("--template", "-t", help="What kind of product it is.")] = "table",
+) -> None:
+    """Write stacks/<domain>/<product>.yaml."""
+    from cli import scaffold
+
+    scaffold.product(name, template)
+
+
+@dashboards_app.command("pull")
+def dashboards_pull(product: Annotated[str, typer.Argument(metavar="DOMAIN/PRODUCT")], env: Env = "dev") -> None:
+    """Fetch what was edited in Superset back into the product's folder."""
+    from cli import dashboards
+
+    dashboards.pull(product, env)
+
+
+@catalogue_app.command("register")
+def catalogue_register(
+    stack: Annotated[list[str] | None, typer.Option("--stack", "-s", help="One stack; all of the backend without it.")] = None, json: Json = False
+) -> None:
+    """Reconcile the catalogue with the newest succeeded update of a stack."""
+    from cli import registration
+
+    registration.register(stack or [], as_json=json)
+
+
+@catalogue_app.command("serve")
+def catalogue_serve(
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8800,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve the catalogue's pages and API."""
+    from cli import registration
+
+    registration.serve(host, port)
+
+
+@catalogue_app.command("show")
+def catalogue_show(urn: Annotated[str, typer.Argument(help="A product; all without it.")] = "", json: Json = False) -> None:
+    """List the products, or show one."""
+    from cli import registration
+
+    registration.show(urn, as_json=json)
+
+
+def main() -> None:
+    """Run the command; a user's mistake ends with its sentence and code 2."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        from components.errors import Refused, UserError
+
+        if not isinstance(error, Refused | UserError):
+            raise
+        from cli import output
+
+        output.mistake(error)
+        sys.exit(2)
