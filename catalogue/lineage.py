@@ -10,7 +10,7 @@ Kind = Literal["source", "product", "unknown", "consumer"]
 # A page shows no more than a person can read.
 MOST_NODES = 150
 
-WIDTH, GAP_X, GAP_Y, MARGIN = 216, 76, 22, 14  # px
+WIDTH, GAP_X, GAP_Y, MARGIN = 200, 60, 20, 12  # px
 HEAD, ROW = 50, 22  # px: the box of a product, and each port in it
 
 
@@ -57,11 +57,11 @@ class Lineage:
     cut: bool = False
 
     def paths(self) -> Iterator[tuple[Edge, str]]:
-        """Each edge with its SVG path."""
-        for edge in self.edges:
+        """Each edge with its SVG path, those of the focus last, so that they lie on top."""
+        for edge in sorted(self.edges, key=lambda e: self.nodes[e.source].focus or self.nodes[e.target].focus):
             a, b = self.nodes[edge.source], self.nodes[edge.target]
             x1, y1, x2, y2 = a.x + WIDTH, a.port_y(edge.port), b.x, b.y + HEAD / 2
-            bend = max(36.0, (x2 - x1) / 2)
+            bend = max(30.0, (x2 - x1) / 2)
             yield edge, f"M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
 
     def reads(self, key: str) -> list[tuple[Node, str]]:
@@ -148,13 +148,11 @@ def _grants(graph: Lineage, focus: CatalogueRecord) -> None:
     for port in focus.ports:
         for consumer in port.consumers:
             try:
-                urn = parse_urn(consumer.to, focus.tenant).product_urn
-                node = Node(
-                    key=urn, kind="consumer", title=consumer.to.rsplit("/", 1)[-1], subtitle="granted, not reading"
-                )
+                address = parse_urn(consumer.to, focus.tenant)
+                urn, title = address.product_urn, address.short
             except AddressError:  # a person or a group
-                urn = f"consumer:{consumer.to}"
-                node = Node(key=urn, kind="consumer", title=consumer.to, subtitle="granted")
+                urn, title = f"consumer:{consumer.to}", consumer.to
+            node = Node(key=urn, kind="consumer", title=title, subtitle="granted, not reading")
             if (port.name, urn) in reading or urn == focus.urn:
                 continue
             graph.nodes.setdefault(urn, node)
@@ -174,7 +172,7 @@ def _place(graph: Lineage) -> None:
             break
     for node in graph.nodes.values():
         after = [graph.nodes[edge.target].layer for edge in graph.edges if edge.source == node.key]
-        if node.kind == "source" and after:
+        if after and not graph.reads(node.key):  # what has nothing before it stands close to its readers
             node.layer = min(after) - 1
     used = sorted({node.layer for node in graph.nodes.values()})
     layers = [[node for node in graph.nodes.values() if node.layer == layer] for layer in used]

@@ -136,7 +136,7 @@ def register(
             absent = [e for e in own if e.state != "tombstone" and (e.uid, e.environment) not in present]
             destroyed = [e for e in absent if e.sequence < update.destroyed]
             missing = [
-                e for e in absent if e not in destroyed and e.state == "registered" and e.sequence < update.sequence
+                e for e in absent if e.state == "registered" and update.destroyed <= e.sequence < update.sequence
             ]
             if done.refused and (destroyed or missing):
                 # A refused record may be one of these: it would be retired although it runs.
@@ -153,6 +153,7 @@ def register(
 
 def _take(raw: Iterable[object], stack: str, refused: list[Refusal]) -> list[CatalogueRecord]:
     taken: list[CatalogueRecord] = []
+    names: set[str] = set()
     for index, one in enumerate(raw):
         own_name = (one.get("urn") or one.get("name")) if isinstance(one, dict) else None
         what = str(own_name or f"record {index + 1}")
@@ -164,10 +165,11 @@ def _take(raw: Iterable[object], stack: str, refused: list[Refusal]) -> list[Cat
         if f"{record.domain}-{record.environment}" != stack or record.stack != stack:
             why = f"it belongs to the stack {record.domain}-{record.environment}, {stack} may not register it"
             refused.append(Refusal(what=record.urn, why=why))
-        elif any(record.uid == other.uid or record.urn == other.urn for other in taken):
+        elif names & {record.uid, record.urn}:
             refused.append(Refusal(what=record.urn, why="another record of this update has the same uid or urn"))
         else:
             taken.append(record)
+            names |= {record.uid, record.urn}
     return taken
 
 
@@ -179,11 +181,12 @@ def _undisputed(
     refused: list[Refusal],
 ) -> list[CatalogueRecord]:
     """Those of `taken` whose uid and urn nobody else holds."""
+    by_urn = {(entry.urn, entry.environment): entry for entry in holders}
     moving = {record.uid: record.urn for record in taken}
     kept: list[CatalogueRecord] = []
     for record in taken:
         entry = known.get((record.uid, record.environment))
-        holder = next((e for e in holders if e.urn == record.urn and e.environment == record.environment), None)
+        holder = by_urn.get((record.urn, record.environment))
         if entry and entry.stack != stack:
             why = f"its uid belongs to {entry.urn} of the stack {entry.stack}"
             refused.append(Refusal(what=record.urn, why=why))
