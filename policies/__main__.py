@@ -64,6 +64,25 @@ def resource(args: ResourceValidationArgs, levels: Levels) -> Resource:
     )
 
 
+class Mode:
+    """Whether the engine previews. It says so in ConfigureStack, which the SDK (1.21) does not pass on."""
+
+    preview = False
+
+    def listen(self) -> None:
+        """Hear the engine's word before the SDK does. Without it everything counts as `up`, which is the stricter."""
+        from pulumi_policy import policy
+
+        mode = self
+
+        class Servicer(policy._PolicyAnalyzerServicer):
+            def ConfigureStack(self, request: Any, context: Any) -> Any:
+                mode.preview = bool(request.dry_run)
+                return super().ConfigureStack(request, context)
+
+        policy._PolicyAnalyzerServicer = Servicer  # type: ignore[misc]
+
+
 def serve() -> None:
     """Serve until the engine ends the process. A mistake in levels or prices stops with one line."""
     from policies import levels, ratecard
@@ -75,11 +94,13 @@ def serve() -> None:
     except ValueError as error:
         sys.exit(f"error: {error}")
 
-    import pulumi
     from pulumi_policy import EnforcementLevel, PolicyPack, ResourceValidationPolicy, StackValidationPolicy
 
+    mode = Mode()
+    mode.listen()
+
     def verdict(args: ResourceValidationArgs) -> Verdict:
-        return dispatcher.judge(resource(args, dispatcher.levels), preview=pulumi.runtime.is_dry_run())
+        return dispatcher.judge(resource(args, dispatcher.levels), mode.preview)
 
     def mandatory(args: ResourceValidationArgs, report: ReportViolation) -> None:
         found = verdict(args)

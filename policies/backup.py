@@ -16,15 +16,15 @@ UNPROTECTED_STORE = Rule(
     what="A database or bucket in prod can be deleted by one wrong line",
     fix="Protect it (`protect=True`); the Database and Bucket components do so in prod.",
     refs=("CKV_AWS_293",),
-    reads=("mesh:data:Database", "mesh:data:Bucket"),
+    reads=("mesh:index:PostgresServer", "mesh:index:ObjectStore"),
     violated=_unprotected,
     passes=(
-        example("mesh:data:Database", {}, environment="prod", protect=True),
-        example("mesh:data:Bucket", {}, environment="dev"),
+        example("mesh:index:PostgresServer", {}, environment="prod", protect=True),
+        example("mesh:index:ObjectStore", {}, environment="dev"),
     ),
     fails=(
-        example("mesh:data:Database", {}, environment="prod"),
-        example("mesh:data:Bucket", {}, environment="prod"),
+        example("mesh:index:PostgresServer", {}, environment="prod"),
+        example("mesh:index:ObjectStore", {}, environment="prod"),
     ),
-    misses=("deletion past Pulumi",),
+    misses=("deletion past Pulumi", "the stores of clouds, until rules of their own read them"),
 )

@@ -9,7 +9,7 @@ from policies.governance import PRODUCT
 from policies.rule import Resource, Rule, example
 
 _ESTIMATE = {"monthly": 36.0, "currency": "USD", "unpriced": [], "asOf": "2025-07-01"}
-_PRICED = {
+PRICED = {
     **PRODUCT,
     "estimate": _ESTIMATE,
     "budget": {"monthly": 50.0, "currency": "USD"},
@@ -39,11 +39,17 @@ def _over_cap(resource: Resource) -> str | None:
 def _over_budget(resource: Resource) -> str | None:
     estimate, budget = resource.props.get("estimate") or {}, resource.props.get("budget") or {}
     cost, limit = _number(estimate.get("monthly")), _number(budget.get("monthly"))
+    if not resource.props.get("budget"):
+        return None  # COST-12 says so
     if cost is None or limit is None:
         return f"`{'estimate' if cost is None else 'budget'}.monthly` is missing or no amount"
     if estimate.get("currency") != budget.get("currency"):
         return "estimate and budget are in different currencies"
     return f"{cost:.2f} of {limit:.2f} {budget.get('currency')} a month" if cost > limit else None
+
+
+def _unlimited(resource: Resource) -> bool:
+    return not resource.props.get("budget")
 
 
 def _unpriced(resource: Resource) -> str | None:
@@ -82,15 +88,27 @@ OVER_BUDGET = Rule(
     reads=("mesh:data:Product",),
     violated=_over_budget,
     passes=(
-        example("mesh:data:Product", _PRICED),
-        example("mesh:data:Product", {**_PRICED, "budget": {"monthly": 36.0, "currency": "USD"}}),
+        example("mesh:data:Product", PRICED),
+        example("mesh:data:Product", {**PRICED, "budget": {"monthly": 36.0, "currency": "USD"}}),
     ),
     fails=(
-        example("mesh:data:Product", {**_PRICED, "budget": {"monthly": 35.99, "currency": "USD"}}),
-        example("mesh:data:Product", {**_PRICED, "budget": {"monthly": 50.0, "currency": "EUR"}}),
-        example("mesh:data:Product", {**_PRICED, "budget": {"monthly": float("nan"), "currency": "USD"}}),
-        example("mesh:data:Product", PRODUCT),
+        example("mesh:data:Product", {**PRICED, "budget": {"monthly": 35.99, "currency": "USD"}}),
+        example("mesh:data:Product", {**PRICED, "budget": {"monthly": 50.0, "currency": "EUR"}}),
+        example("mesh:data:Product", {**PRICED, "budget": {"monthly": float("nan"), "currency": "USD"}}),
+        example("mesh:data:Product", {**PRICED, "estimate": {}}),
     ),
+)
+
+MISSING_BUDGET = Rule(
+    id="COST-12",
+    name="missing-budget",
+    severity="medium",
+    what="Nobody said what a data product may cost",
+    fix="Give `budget: {monthly: ..., currency: ...}` in the manifest.",
+    reads=("mesh:data:Product",),
+    violated=_unlimited,
+    passes=(example("mesh:data:Product", PRICED),),
+    fails=(example("mesh:data:Product", {**PRICED, "budget": None}), example("mesh:data:Product", PRODUCT)),
 )
 
 UNPRICED = Rule(
@@ -102,12 +120,12 @@ UNPRICED = Rule(
     reads=("mesh:index:*", "mesh:data:Product"),
     violated=_unpriced,
     passes=(
-        example("mesh:data:Product", _PRICED),
+        example("mesh:data:Product", PRICED),
         example("mesh:index:Environment", {}),
         example("mesh:index:JobRun", {"cpu": 1.0, "memoryMiB": 1024.0, "schedule": {"cron": "0 5 * * *"}}),
     ),
     fails=(
-        example("mesh:data:Product", {**_PRICED, "estimate": {**_ESTIMATE, "unpriced": ["departures--bi"]}}),
+        example("mesh:data:Product", {**PRICED, "estimate": {**_ESTIMATE, "unpriced": ["departures--bi"]}}),
         example("mesh:index:Process", {"cpu": 1.0}),
         example("mesh:index:JobRun", {"cpu": 1.0, "memoryMiB": 1024.0, "schedule": {"cron": "whenever"}}),
         example("mesh:index:Novelty", {"cpu": 1.0, "memoryMiB": 1024.0}),

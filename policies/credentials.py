@@ -101,7 +101,10 @@ SECRET_FILE = Rule(
         example("mesh:index:Process", {"files": {"config.py": 'password = os.environ["PASSWORD"]\nkey = "plain"\n'}}),
         example("mesh:index:JobRun", {"files": {"db.yaml": "sqlalchemy_uri: postgresql://a:XXXXXXXXXX@h/d\n"}}),
         example("mesh:index:JobRun", {"files": {"x.py": 'url = f"postgresql://{user}:{password}@{host}/d"\n'}}),
-        example("mesh:index:JobRun", {"files": {"x.py": 'NAMES = {"password": "WEATHER_PASSWORD"}\n'}}),
+        example(
+            "mesh:index:JobRun",
+            {"files": {"x.py": 'type_token = "mesh:data:X"\nNAMES = {"password": "WEATHER_PASSWORD"}\n'}},
+        ),
     ),
     fails=(
         example("mesh:index:Process", {"files": {"config.py": "x = 1\nSECRET_KEY = 'canary-7f3a'\n"}}),

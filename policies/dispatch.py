@@ -28,8 +28,8 @@ class Dispatcher:
 
     rules: tuple[Rule, ...]
     levels: Levels
-    deferred: Counter[str] = field(default_factory=Counter)
-    """Rule id -> resources for which it had to wait."""
+    deferred: list[str] = field(default_factory=list)
+    """Rule ids, one for each resource for which a rule had to wait."""
     _by_type: dict[str, tuple[Rule, ...]] = field(default_factory=dict)
     _kept: threading.local = field(default_factory=threading.local)
 
@@ -39,7 +39,7 @@ class Dispatcher:
         for finding in self.findings(resource):
             sorted_in[self._place(finding, preview)].append(finding)
         for finding in sorted_in["deferred"]:
-            self.deferred[finding.rule.id] += 1
+            self.deferred.append(finding.rule.id)
         return Verdict(
             mandatory=tuple(sorted_in["mandatory"]),
             advisory=tuple(sorted_in["advisory"]),
@@ -79,5 +79,5 @@ class Dispatcher:
         """One sentence on all that waits for `up`, or nothing."""
         if not self.deferred:
             return ""
-        each = ", ".join(f"{rule} ({count})" for rule, count in sorted(self.deferred.items()))
-        return f"deferred: {sum(self.deferred.values())} checks wait for values known only in `up`, which makes them: {each}"
+        each = ", ".join(f"{rule} ({count})" for rule, count in sorted(Counter(self.deferred).items()))
+        return f"deferred: {len(self.deferred)} checks wait for values known only in `up`, which makes them: {each}"

@@ -15,8 +15,8 @@ def page(rules: Iterable[Rule]) -> str:
     lines = [
         "# Rules",
         "",
-        "Made by `python -m policies.document`; change the rule, not this page. What a severity does in which environment",
-        "is in `policies/levels.yaml`.",
+        "Made by `python -m policies.document`; change the rule, not this page. `policies/levels.yaml` says what a",
+        "severity does in which environment.",
         "",
         "| Rule | Severity | Refused |",
         "|---|---|---|",

@@ -27,7 +27,7 @@ PRODUCT = {
 
 def _untagged(resource: Resource) -> str | None:
     if "tags" not in resource.props and resource.type not in (*_CARRIERS, "mesh:data:Product"):
-        return None  # other components need not carry any
+        return None  # the other kinds need not carry any
     missing = [tag for tag in TAGS if not str(resource.tags.get(tag) or "").strip()]
     return f"missing: {', '.join(missing)}" if missing else None
 
@@ -65,7 +65,7 @@ MISSING_TAGS = Rule(
     severity="high",
     what="A resource does not say who owns it, what it is part of or who pays",
     fix=f"Give all of {', '.join(TAGS)}; components hand them down by themselves.",
-    reads=(*_CARRIERS, "mesh:data:*"),
+    reads=("mesh:*",),
     violated=_untagged,
     passes=(
         example("mesh:index:Process", {"tags": TAGGED}),
@@ -77,8 +77,9 @@ MISSING_TAGS = Rule(
         example("mesh:data:Product", {}),
         example("mesh:index:JobRun", {"tags": {**TAGGED, "owner": " "}}),
         example("mesh:data:Database", {"tags": {"owner": "x"}}),
+        example("mesh:index:SecretValue", {"tags": {"owner": "x"}}),
     ),
-    misses=("kinds that take no tags: Environment, SecretValue, Placement",),
+    misses=("a kind that may go without tags and does: Environment, SecretValue, Placement",),
 )
 
 ILLEGAL_TAG = Rule(

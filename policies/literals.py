@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 _SECRET_NAME = re.compile(
     r"(?:password|passwd|passphrase|(?:^|[_.\-])(?:pass|pwd|secret|token|credentials?|"
-    r"(?:api|secret|private|encryption|signing|fernet|account|auth)[_\-]?key))(?:[_.\-]?(?:value|text|b64|base64))?$",
+    r"(?:api|secret|private|encryption|signing|fernet|account|auth)[_\-]?key))(?:[_.\-]?(?:b64|base64))?$",
     re.IGNORECASE,
 )
 _BARE_KEY = re.compile(r"(?:^|_)key$", re.IGNORECASE)
-_PUBLIC_KEY = re.compile(r"(?:access|public|primary|foreign|sort|partition|join|cache|hash|row)_?key$", re.IGNORECASE)
+_HARMLESS = re.compile(
+    r"(?:access|public|primary|foreign|sort|partition|join|cache|hash|row)_?key$|"
+    r"(?:type|default|metavalue|unicode|page|next|start|end|stop|pad|eos|bos|sep)_?token$",
+    re.IGNORECASE,
+)
 
 _USER_INFO = re.compile(r"[a-z][a-z0-9+.\-]*://[^\s/:@\"']*:([^\s/@\"']+)@", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
@@ -39,7 +44,7 @@ def names_secret(name: str, bare_key: bool = True) -> bool:
     `bare_key` counts `KEY` and `..._KEY` too, which in program text may be any dictionary's.
     """
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
-    if _PUBLIC_KEY.search(spaced):
+    if _HARMLESS.search(spaced):
         return False
     return bool(_SECRET_NAME.search(spaced) or (bare_key and _BARE_KEY.search(spaced)))
 
@@ -99,6 +104,18 @@ def in_text(text: str) -> str:
         if names_secret(match[1], bare_key=False) and looks_random(match[2]) and not refers(match[2]):
             return f"a literal for `{match[1]}` in line {_line(text, match.start(1))}"
     return by_form(text)
+
+
+def secrets_in(value: Any, secret: bool = False) -> Iterator[str]:
+    """Strings of at least six characters in a tree that a name above them, or their form, says are secret."""
+    if isinstance(value, dict):
+        for name, item in dict.items(value):  # unknown values and all
+            yield from secrets_in(item, secret or name == "secrets" or names_secret(name))
+    elif isinstance(value, list):
+        for item in list.__iter__(value):
+            yield from secrets_in(item, secret)
+    elif isinstance(value, str) and len(value) >= 6 and (secret or by_form(value)):
+        yield value
 
 
 def _line(text: str, position: int) -> int:

@@ -25,6 +25,9 @@ USUAL_SHARE = Decimal("0.1")
 RUNS_WITHOUT_SCHEDULE = Decimal(4)
 """Runs a month of a job that runs when its inputs change: one change a week."""
 
+RUNS_AFTER_OTHERS = Decimal("30.4167")
+"""Runs a month of a job that follows another: daily, as its inputs don't tell how often that one runs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -140,7 +143,10 @@ def _store(props: Mapping[str, Any]) -> dict[str, Decimal]:
 
 def _job(props: Mapping[str, Any]) -> dict[str, Decimal]:
     schedule = props.get("schedule")
-    runs = Decimal(str(runs_per_month(str(schedule["cron"])))) if schedule else RUNS_WITHOUT_SCHEDULE
+    if schedule:
+        runs = Decimal(str(runs_per_month(str(schedule["cron"]))))
+    else:
+        runs = RUNS_AFTER_OTHERS if props.get("after") else RUNS_WITHOUT_SCHEDULE
     seconds = _number(props.get("timeoutSeconds", float(DEFAULT_TIMEOUT))) * USUAL_SHARE
     hours = min(HOURS, runs * seconds / 3600)  # a job never runs beside itself
     return _hours(props, hours.quantize(Decimal("0.0001")))
@@ -152,5 +158,5 @@ _QUANTITIES: dict[str, Callable[[Mapping[str, Any]], dict[str, Decimal]]] = {
     "mesh:index:ObjectStore": _store,
     "mesh:index:JobRun": _job,
 }
-_FREE = frozenset({"mesh:index:Environment", "mesh:index:SecretValue", "mesh:index:Placement"})
+_FREE = frozenset(f"mesh:index:{kind}" for kind in ("Environment", "SecretValue", "Placement", "ObjectStoreKey"))
 _GROUPS = ("mesh:data:", "pulumi:pulumi:", "pulumi:providers:")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, get_args
 
+from policies.literals import secrets_in
 from policies.unknown import UNKNOWN as UNKNOWN
 from policies.unknown import UndeterminedError, guarded
 
@@ -117,14 +118,17 @@ class Finding:
 
     @property
     def message(self) -> str:
-        """Rule id, sentence and fix, without any property's value."""
+        """Rule id, sentence and fix. Should a detail quote a secret, it is masked."""
+        detail = self.detail
+        for secret in sorted(secrets_in(self.resource.props), key=len, reverse=True):
+            detail = detail.replace(secret, "***")
         head = f"{self.rule.id} {self.rule.name}"
         if self.outcome == "error":
-            return f"{head}: the rule itself failed ({self.detail}), so this resource is unchecked. Fix the rule."
+            return f"{head}: the rule itself failed ({detail}), so this resource is unchecked. Fix the rule."
         if self.outcome == "unknown":
-            return f"{head}: can't be decided, because `{self.detail}` is not known. Fix: {self.rule.fix}"
-        detail = f" ({self.detail})" if self.detail else ""
-        return f"{head}: {self.rule.what.rstrip('.')}{detail}. Fix: {self.rule.fix}"
+            return f"{head}: can't be decided, because `{detail}` is not known. Fix: {self.rule.fix}"
+        said = f" ({detail})" if detail else ""
+        return f"{head}: {self.rule.what.rstrip('.')}{said}. Fix: {self.rule.fix}"
 
 
 def collect(rules: Iterable[Rule]) -> tuple[Rule, ...]:
