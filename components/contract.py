@@ -14,12 +14,12 @@ class Column:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
     name: str
-    logicalType: LogicalType  # noqa: N815 - ODCS writes it so
+    logicalType: LogicalType
     required: bool = False
-    primaryKey: bool = False  # noqa: N815
+    primaryKey: bool = False
     description: str = ""
     classification: str = ""
-    personalData: bool = False  # noqa: N815
+    personalData: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,3 +30,9 @@ class Table:
     name: str
     properties: tuple[Column, ...]
     description: str = ""
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.properties]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"column `{twice[0]}` stands twice")

@@ -44,9 +44,10 @@ class Refused(Exception):
 def near(name: str, known: Iterable[str]) -> str:
     """A hint that names up to three known names like `name`; all of them where none is near."""
     names = sorted(set(known))
-    close = get_close_matches(name, names, n=3, cutoff=0.6)
+    folded = {each.casefold(): each for each in names}
+    close = get_close_matches(name.casefold(), folded, n=3, cutoff=0.6)
     if close:
-        return "did you mean " + " or ".join(f"`{match}`" for match in close) + "?"
+        return "did you mean " + " or ".join(f"`{folded[match]}`" for match in close) + "?"
     if not names:
         return "there is none to choose from"
     return "known: " + ", ".join(f"`{known_name}`" for known_name in names[:12]) + (", ..." if len(names) > 12 else "")

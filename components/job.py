@@ -5,12 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import pulumi
 
 from components.access import DatabaseAccess, DatabaseAccessArgs
 from components.base import Component
 from components.errors import UserError
 from components.port import Port
 from components.primitives import Bucket, Database, Job, JobArgs, Schedule, Secret, Size, Software, locked
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """How a script becomes the client of a cluster: its address, the cluster's own software, and what starts it."""
+
+    cluster: Port
+    software: Software
+    command: tuple[str, ...]
+    """Goes before the script."""
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +38,9 @@ class PythonJobArgs:
     script: str
     folder: str
     files: tuple[str, ...] = ()
-    software: Software | None = None
     requirements: tuple[str, ...] = ()
     inputs: Mapping[str, Port] = field(default_factory=dict)
-    cluster: Port | None = None
+    cluster: Client | None = None
     database: Database | None = None
     schema: str = "data"
     bucket: Bucket | None = None
@@ -53,11 +66,14 @@ class PythonJob(Component[PythonJobArgs, PythonJobOutputs]):
     def compose(self) -> PythonJobOutputs:
         args = self.args
         requirements = exact(args.requirements)
-        base = args.software or locked("postgres-client")
+        base = args.cluster.software if args.cluster else locked("postgres-client")
         work = Work(self, base.also(self.origin, requirements), args.inputs)
         work.read_files(args.folder, (args.script, *args.files))
+        starts: tuple[str, ...] = ("python",)
         if args.cluster is not None:
-            work.open("cluster", args.cluster)
+            work.open("cluster", args.cluster.cluster)
+            work.files |= args.cluster.files
+            starts = args.cluster.command
         unused = Port(protocol="sql", address={})
         tables = objects = unused
         if args.database is not None:
@@ -72,7 +88,7 @@ class PythonJob(Component[PythonJobArgs, PythonJobOutputs]):
             objects = args.bucket.outputs.objects
             work.open("bucket", objects)
         uses = tuple(part for part in (args.database, args.bucket) if part is not None)
-        job = work.job(("python", f"{{{{files}}}}/{args.script}"), uses, args.schedule, args.size)
+        job = work.job((*starts, f"{{{{files}}}}/{args.script}"), uses, args.schedule, args.size)
         revision, name = job.outputs.revision, job.outputs.job
         return PythonJobOutputs(
             tables=tables.filled(revision=revision, job=name), objects=objects.filled(revision=revision, job=name)
@@ -82,11 +98,11 @@ class PythonJob(Component[PythonJobArgs, PythonJobOutputs]):
 class Work:
     """What a script's Job is put together from."""
 
-    def __init__(self, owner: Component[object, object], software: Software, inputs: Mapping[str, Port]) -> None:
+    def __init__(self, owner: Component[Any, Any], software: Software, inputs: Mapping[str, Port]) -> None:
         self.owner, self.software, self.inputs = owner, software, inputs
-        self.environment: dict[str, object] = {}
+        self.environment: dict[str, pulumi.Input[str]] = {}
         self.secrets: dict[str, Secret] = {}
-        self.files: dict[str, object] = {}
+        self.files: dict[str, pulumi.Input[str]] = {}
         for name, port in inputs.items():
             self.open(name, port)
 
@@ -104,16 +120,16 @@ class Work:
             except OSError:
                 raise UserError(f"`{self.owner.name}` needs the file {name}, which is not in {Path(folder).name}/") from None
 
-    def job(self, command: tuple[str, ...], uses: tuple[Component[object, object], ...], schedule: Schedule | None, size: Size) -> Job:
+    def job(self, command: tuple[str, ...], uses: tuple[Component[Any, Any], ...], schedule: Schedule | None, size: Size) -> Job:
         """The Job: it waits for its inputs and runs again when they were refilled."""
         return Job(
             self.owner.child("run"),
             JobArgs(
                 software=self.software,
                 command=command,
-                environment=self.environment,  # type: ignore[arg-type]
+                environment=self.environment,
                 secrets=self.secrets,
-                files=self.files,  # type: ignore[arg-type]
+                files=self.files,
                 uses=uses,
                 triggers=tuple(port.revision for port in self.inputs.values()),
                 after=tuple(port.job for port in self.inputs.values()),

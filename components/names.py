@@ -11,6 +11,8 @@ ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 def shortened(name: str, limit: int) -> str:
     """`name` within `limit` characters; what is cut is kept apart by six hexadecimal digits of its hash."""
+    if limit < 8:
+        raise ValueError(f"{limit} characters leave no room for a hash and a letter")
     if len(name) <= limit:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:6]

@@ -15,8 +15,8 @@ def configured() -> dict[str, Any]:
     """The stack's plain `meshwright:` settings; secret ones stay with the engine."""
     prefix = f"{PROJECT}:"
     found: dict[str, Any] = {}
-    for key, value in runtime_config.CONFIG.items():
-        if key.startswith(prefix) and not runtime_config.is_config_secret(key):
+    for key, value in runtime_config.get_config_env().items():
+        if key.startswith(prefix) and key not in runtime_config.get_config_secret_keys_env():
             try:
                 found[key.removeprefix(prefix)] = json.loads(value)
             except ValueError:

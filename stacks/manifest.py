@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import zoneinfo
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,25 +16,42 @@ from components.errors import Refused, UserError
 from components.ingest import Source
 from components.names import ID
 from components.primitives import Schedule
+from stacks import cron
 from templates.document import Document, load
-from templates.template import Model
+from templates.model import Key, Model, Version
 
-Id = Annotated[str, Field(pattern=rf"^{ID.pattern}$", max_length=38)]
-"""Domain and product ids; 24 + 38 characters fit Backstage's 63 (its naming rules)."""
-PORT_REFERENCE = r"^[a-z0-9-]+/[a-z0-9-]+/[a-z0-9-]+$"
+Id = Annotated[
+    str,
+    Field(pattern=rf"^{ID.pattern}$", max_length=38, description="lower case, digits, single dashes; a letter first"),
+]
+"""Product and port ids; 24 (domains) + 38 characters fit Backstage's 63 (its naming rules)."""
+
+DOMAIN_LENGTH = 24
+
+TAKEN = ("target", "bucket", "cluster", "admin")
+"""Names under which a job finds what it writes to (`TARGET_HOST`): an input of that name would take its place."""
 
 
 class InputPort(Model):
     """A port that the product reads: `from: weather/observations/hourly`."""
 
     name: Id
-    from_: str = Field(alias="from", pattern=PORT_REFERENCE)
+    from_: str = Field(
+        alias="from", pattern=r"^[a-z0-9-]+/[a-z0-9-]+/[a-z0-9-]+$", description="<domain>/<product>/<port>"
+    )
 
     @property
     def parts(self) -> tuple[str, str, str]:
         """Domain, product, port."""
         domain, product, port = self.from_.split("/")
         return domain, product, port
+
+    @pydantic.field_validator("name")
+    @classmethod
+    def _free(cls, name: str) -> str:
+        if name in TAKEN:
+            raise ValueError(f"`{name}` is what jobs call something of their own; choose another name")
+        return name
 
 
 class OutputPort(Model):
@@ -46,11 +65,20 @@ class OutputPort(Model):
     contract: str | None = None
     schema_: tuple[Table, ...] = Field(default=(), alias="schema")
 
+    @pydantic.model_validator(mode="after")
+    def _one_contract(self) -> OutputPort:
+        if self.contract is not None and self.schema_:
+            raise ValueError("a port has a `contract` file or a `schema`, not both")
+        return self
+
 
 class Grant(Model):
     """Another product's, a team's or a person's right to read a port, until a date."""
 
-    to: str = Field(pattern=r"^([a-z0-9-]+/[a-z0-9-]+|team:[a-z0-9-]+|user:[A-Za-z0-9@._-]+)$")
+    to: str = Field(
+        pattern=r"^([a-z0-9-]+/[a-z0-9-]+|team:[a-z0-9-]+|user:[A-Za-z0-9@._-]+)$",
+        description="<domain>/<product>, team:<name> or user:<name>",
+    )
     port: Id
     until: datetime.date
 
@@ -58,7 +86,7 @@ class Grant(Model):
 class Budget(Model):
     """What the product may cost."""
 
-    monthly: float = Field(ge=0)
+    monthly: float = Field(ge=0, allow_inf_nan=False)
     currency: Literal["EUR", "USD"] = "USD"
 
 
@@ -68,13 +96,13 @@ class Manifest(Model):
     api_version: Literal["meshwright/v1"]
     kind: Literal["DataProduct"]
     name: Id
-    version: str = Field(default="1.0.0", pattern=r"^\d+\.\d+\.\d+$")
+    version: Version = "1.0.0"
     description: str
     purpose: str = ""
     owner: str = Field(min_length=3)
     cost_centre: str
     classification: Literal["public", "internal", "confidential", "restricted"]
-    template: str = Field(pattern=r"^[a-z0-9-]+(@\d+)?$")
+    template: str = Field(pattern=r"^[a-z0-9-]+(@\d+)?$", description="<template> or <template>@<major>")
     parameters: dict[str, Any] = {}
     sources: tuple[Source, ...] = ()
     input_ports: tuple[InputPort, ...] = ()
@@ -85,19 +113,41 @@ class Manifest(Model):
     budget: Budget | None = None
     implementations: dict[str, str] = {}
 
+    @pydantic.field_validator("name")
+    @classmethod
+    def _not_postgres(cls, name: str) -> str:
+        if name.split("-")[0] == "pg":
+            raise ValueError("schemas and roles that start with pg_ belong to PostgreSQL; choose another name")
+        return name
+
     @pydantic.field_validator("schedule")
     @classmethod
-    def _schedule(cls, schedule: Schedule | None) -> Schedule | None:
-        if schedule is not None:
-            import zoneinfo
-
-            if len(schedule.cron.split()) != 5:
-                raise ValueError(f"`{schedule.cron}` is no cron line: minute hour day month weekday")
-            try:
-                zoneinfo.ZoneInfo(schedule.timezone)
-            except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-                raise ValueError(f"unknown time zone `{schedule.timezone}`") from None
+    def _readable(cls, schedule: Schedule | None) -> Schedule | None:
+        if schedule is None:
+            return None
+        if why := cron.refused(schedule.cron):
+            raise ValueError(why)
+        try:
+            zoneinfo.ZoneInfo(schedule.timezone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"unknown time zone `{schedule.timezone}`") from None
         return schedule
+
+    @pydantic.field_validator("sources", "input_ports", "output_ports")
+    @classmethod
+    def _apart(cls, named: tuple[Any, ...]) -> tuple[Any, ...]:
+        twice = [name for name, count in Counter(item.name for item in named).items() if count > 1]
+        if twice:
+            raise ValueError(f"the name `{twice[0]}` stands twice")
+        return named
+
+    @pydantic.field_validator("grants")
+    @classmethod
+    def _once(cls, grants: tuple[Grant, ...]) -> tuple[Grant, ...]:
+        twice = [pair for pair, count in Counter((grant.to, grant.port) for grant in grants).items() if count > 1]
+        if twice:
+            raise ValueError(f"`{twice[0][1]}` is granted to {twice[0][0]} twice")
+        return grants
 
 
 class Environment(Model):
@@ -114,10 +164,19 @@ class Mesh(Model):
 
     api_version: Literal["meshwright/v1"]
     kind: Literal["Mesh"]
-    tenant: Id
+    tenant: Key
     currency: Literal["EUR", "USD"] = "USD"
     owner: str
     environments: dict[str, Environment]
+
+    @pydantic.field_validator("environments")
+    @classmethod
+    def _single_words(cls, environments: dict[str, Environment]) -> dict[str, Environment]:
+        # A stack is named <domain>-<environment>, and a domain may hold dashes.
+        for name in environments:
+            if not ID.fullmatch(name) or "-" in name:
+                raise ValueError(f"`{name}` is no environment's name: lower case and digits, no dash")
+        return environments
 
 
 class ContractFile(pydantic.BaseModel):

@@ -173,7 +173,11 @@ class Declaration:
             address={part: found("ports", key, part) for part in ADDRESS[protocol]},
             revision=found("ports", key, "revision"),
             job=found("ports", key, "job"),
-            credentials=Credentials(user=found("credentials", key, consumer, "user"), secret=secret),
+            credentials=Credentials(
+                # The name travels with the password; by itself it is no secret.
+                user=pulumi.Output.unsecret(found("credentials", key, consumer, "user")),
+                secret=secret,
+            ),
         )
 
     def _grant(self, product: Component[Any, Any], planned: Planned, ports: Mapping[str, Port]) -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
+from pulumi import _types
 from pulumi import output as pulumi_output
 from pulumi import resource as pulumi_resource
 
 COMPUTED = "(computed)"
-"""Stands for a value that only the engine would know."""
+"""Stands for a value made from what only the engine would know."""
+
+SECRET = "(secret)"
+"""Stands for every secret."""
 
 
 @dataclass
@@ -27,6 +32,8 @@ class Recorded:
     custom: bool
     protect: bool
     props: dict[str, Any]
+    provider: str | None = None
+    depends_on: Any = None
     inputs: dict[str, Any] = field(default_factory=dict)
     dependencies: set[str] = field(default_factory=set)
 
@@ -47,8 +54,7 @@ def record(program: Callable[[], Any]) -> list[Recorded]:
         # Inside a Pulumi program: only plain inputs are read, the loop is not ours to drain.
         with _intercepted(graph):
             program()
-        for resource in graph:
-            resource.inputs = _plain(resource.props, resource.dependencies)
+        _resolve(graph)
         return graph
     loop = asyncio.new_event_loop()
     collect = gc.isenabled()
@@ -63,14 +69,20 @@ def record(program: Callable[[], Any]) -> list[Recorded]:
                 await asyncio.wait(pending - {asyncio.current_task()})
 
         loop.run_until_complete(whole())
-        for resource in graph:
-            resource.inputs = _plain(resource.props, resource.dependencies)
+        _resolve(graph)
     finally:
         asyncio.set_event_loop(None)
         loop.close()
         if collect:
             gc.enable()
     return graph
+
+
+def _resolve(graph: list[Recorded]) -> None:
+    """Inputs and dependencies of each resource, read from outputs that are done."""
+    for resource in graph:
+        resource.inputs = _plain(resource.props, resource.dependencies)
+        _plain(resource.depends_on, resource.dependencies)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -82,70 +94,134 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 @contextmanager
 def _intercepted(graph: list[Recorded]) -> Iterator[None]:
-    """Replace registration inside the SDK by a note of it."""
+    """Replace registration inside the SDK by a note of it, and let unknown outputs pass through text as symbols."""
 
-    def register(res: Any, ty: str, name: str, custom: bool, remote: bool, dep: Any, props: Any, opts: Any, *_: Any) -> None:
-        parent = f"{opts.parent._type}::{opts.parent._name}" if opts.parent is not None else None
-        urn = f"{ty}::{name}"
-        res.__dict__["urn"] = _known(urn, res)
-        graph.append(Recorded(ty, name, parent, custom, bool(opts.protect), dict(props)))
+    def register(
+        res: Any, ty: str, name: str, custom: bool, remote: bool, dep: Any, props: Any, opts: Any, typ: Any = None, *_: Any
+    ) -> None:
+        names = _types.input_type_py_to_pulumi_names(typ) if typ is not None else {}
+        own = {names.get(key) or res.translate_input_property(key): value for key, value in props.items()}
+        graph.append(
+            Recorded(
+                type=ty,
+                name=name,
+                parent=_urn(opts.parent) if opts.parent is not None else None,
+                custom=custom,
+                protect=bool(opts.protect),
+                props=own,
+                provider=_urn(opts.provider) if opts.provider is not None else None,
+                depends_on=opts.depends_on,
+            )
+        )
+        res.__dict__["urn"] = _output(f"{ty}::{name}", known=True, resources={res})
         if not custom:
             return
-        res.__dict__["id"] = _unknown(res)
+        res.__dict__["id"] = _symbol(res, "id")
         for key, value in props.items():
-            output = res.translate_output_property(key)
-            simple = value is not None and isinstance(value, str | int | float | bool)
-            res.__dict__[output] = _known(value, res) if simple else _unknown(res)
+            # As in a preview, a plain input is known as an output too; everything else waits for the engine.
+            simple = isinstance(value, str | int | float | bool)
+            output = _output(value, known=True, resources={res}) if simple else _symbol(res, names.get(key) or key)
+            res.__dict__[res.translate_output_property(key)] = output
 
-    names = {"register_resource": register, "register_resource_outputs": lambda *_: None}
-    kept = {name: getattr(pulumi_resource, name) for name in names}
+    def read(res: Any, ty: str, name: str, props: Any, opts: Any, typ: Any = None, *_: Any) -> None:
+        register(res, ty, name, True, False, None, props, opts, typ)
+
+    def get(self: Any, name: str) -> Any:
+        found = sdk_get(self, name)
+        if found is None and isinstance(self, pulumi.CustomResource):
+            pulumi_name = _types.resource_py_to_pulumi_names(type(self)).get(name) or name
+            found = self.__dict__[name] = _symbol(self, pulumi_name)
+        return found
+
+    sdk_get = pulumi.get
+    replaced = (
+        (pulumi_resource, "register_resource", register),
+        (pulumi_resource, "read_resource", read),
+        (pulumi_resource, "register_resource_outputs", lambda *_: None),
+        (pulumi, "get", get),
+        (pulumi.Output, "concat", staticmethod(lambda *parts: _text(lambda plain: "".join(map(str, plain)), list(parts)))),
+        (pulumi.Output, "json_dumps", staticmethod(lambda value, **how: _text(lambda plain: json.dumps(plain, **how), value))),
+    )
+    kept = [(owner, name, vars(owner)[name]) for owner, name, _ in replaced]
     try:
-        for name, replacement in names.items():
-            setattr(pulumi_resource, name, replacement)
+        for owner, name, replacement in replaced:
+            setattr(owner, name, replacement)
         yield
     finally:
-        for name, original in kept.items():
-            setattr(pulumi_resource, name, original)
+        for owner, name, original in kept:
+            setattr(owner, name, original)
 
 
-def _unknown(resource: Any) -> pulumi.Output[Any]:
-    return _done(pulumi_output._OutputData(resources={resource}, value=pulumi_output.UNKNOWN, is_known=False, is_secret=False))
+def _urn(resource: Any) -> str:
+    return f"{resource._type}::{resource._name}"
 
 
-def _known(value: Any, resource: Any) -> pulumi.Output[Any]:
-    return _done(pulumi_output._OutputData(resources={resource}, value=value, is_known=True, is_secret=False))
+def _symbol(resource: Any, name: str) -> pulumi.Output[Any]:
+    """An output that only the engine would know: `apply` does not run on it, text carries it along."""
+    return _output(f"${{{_urn(resource)}#{name}}}", known=False, resources={resource})
 
 
-def _done(data: Any) -> pulumi.Output[Any]:
+def _output(value: Any, *, known: bool, resources: set[Any], secret: bool = False) -> pulumi.Output[Any]:
     future: asyncio.Future[Any] = asyncio.get_event_loop().create_future()
-    future.set_result(data)
+    future.set_result(pulumi_output._OutputData(resources=resources, value=value, is_known=known, is_secret=secret))
+    return _made(future)
+
+
+def _made(future: Any) -> pulumi.Output[Any]:
     made: pulumi.Output[Any] = object.__new__(pulumi.Output)
     made._data = future
     return made
 
 
+def _text(write: Callable[[Any], str], value: Any) -> pulumi.Output[str]:
+    """Text written from values that may hold outputs; symbols stand in it for what is not known."""
+
+    async def run() -> Any:
+        found: list[Any] = []
+        await _settle(value, found)
+        secret = any(data.is_secret for data in found)
+        resources = {resource for data in found for resource in data.resources}
+        known = all(data.is_known for data in found)
+        return pulumi_output._OutputData(resources=resources, value=write(_plain(value, set())), is_known=known, is_secret=secret)
+
+    return _made(asyncio.ensure_future(run()))
+
+
+async def _settle(value: Any, found: list[Any]) -> None:
+    """Wait for every output inside a value and collect what they hold."""
+    if isinstance(value, pulumi.Output):
+        data = await value._data
+        found.append(data)
+        await _settle(data.value, found)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            await _settle(item, found)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            await _settle(item, found)
+
+
 def _plain(value: Any, dependencies: set[str]) -> Any:
-    """A property without outputs: what is not known yet is COMPUTED, secrets are never shown."""
+    """A property without outputs: symbols or COMPUTED for what is not known yet; secrets are never shown."""
     if isinstance(value, pulumi.Output):
         future = value._data
         if not (isinstance(future, asyncio.Future) and future.done()):
             return COMPUTED
         data = future.result()
-        dependencies.update(f"{res._type}::{res._name}" for res in data.resources)
+        dependencies.update(map(_urn, data.resources))
         if data.is_secret:
-            return "(secret)"
-        return _plain(data.value, dependencies) if data.is_known else COMPUTED
+            return SECRET
+        # Of what is not known only symbols, and text that holds them, say anything.
+        return _plain(data.value, dependencies) if data.is_known or isinstance(data.value, str) else COMPUTED
     if isinstance(value, pulumi.Resource):
-        dependencies.add(f"{value._type}::{value._name}")
-        return f"${{{value._name}}}"
+        dependencies.add(_urn(value))
+        return f"${{{_urn(value)}}}"
     if isinstance(value, pulumi_output.Unknown):
         return COMPUTED
-    if isinstance(value, dict):
+    if _types.is_input_type(type(value)):
+        return _plain(_types.input_type_to_dict(value), dependencies)
+    if isinstance(value, Mapping):
         return {key: _plain(item, dependencies) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
         return [_plain(item, dependencies) for item in value]
-    if hasattr(value, "__dict__") and type(value).__module__.startswith("pulumi_"):
-        from pulumi import _types
-
-        return _plain(_types.input_type_to_dict(value), dependencies)
     return value

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import types
 from collections.abc import Mapping
 from typing import Any, Literal, Union, get_args, get_origin
 
 import pulumi
 import pydantic
+
+LISTS = (tuple, list)
+MAPS = (dict, Mapping)
 
 
 def fits(have: Any, want: Any) -> bool:
@@ -18,30 +22,36 @@ def fits(have: Any, want: Any) -> bool:
         return all(fits(part, want) for part in get_args(have))
     if _union(want):
         return any(fits(have, part) for part in get_args(want))
-    if get_origin(have) is pulumi.Output and get_origin(want) is pulumi.Output:
-        return fits(get_args(have)[0], get_args(want)[0])
     if get_origin(want) is Literal:
-        values = get_args(want)
-        return all(item in values for item in get_args(have)) if get_origin(have) is Literal else have is type(values[0])
-    if (have_item := item_type(have)) is not None and (want_item := item_type(want)) is not None:
-        return fits(have_item, want_item)
+        return get_origin(have) is Literal and set(get_args(have)) <= set(get_args(want))
+    if get_origin(have) is Literal:
+        return all(fits(type(value), want) for value in get_args(have))
+    if have is bool or want is bool:
+        return have is want  # in Python a bool is an int; here it is none
+    if have is int and want is float:
+        return True
     base, wanted = get_origin(have) or have, get_origin(want) or want
-    if isinstance(base, type) and isinstance(wanted, type) and issubclass(base, wanted | (dict if wanted is Mapping else wanted)):
-        arguments, wanted_arguments = get_args(have), get_args(want)
-        if len(arguments) == len(wanted_arguments):
-            return all(fits(a, b) for a, b in zip(arguments, wanted_arguments, strict=True))
-        return not (arguments and wanted_arguments)
-    if {base, wanted} <= {dict, Mapping} or (base, wanted) == (Mapping, dict):
-        return all(fits(a, b) for a, b in zip(get_args(have), get_args(want), strict=False))
-    return False
+    alike = any(base in family and wanted in family for family in (LISTS, MAPS))
+    if not alike and not (isinstance(base, type) and isinstance(wanted, type) and issubclass(base, wanted)):
+        return False
+    given = [part for part in get_args(have) if part is not Ellipsis]
+    needed = [part for part in get_args(want) if part is not Ellipsis]
+    return not given or not needed or (len(given) == len(needed) and all(map(fits, given, needed)))
 
 
 def item_type(kind: Any) -> Any:
     """X of `tuple[X, ...]` or `list[X]`; None where it is no list."""
-    for part in get_args(kind) if _union(kind) else (kind,):
-        if get_origin(part) in (tuple, list) and get_args(part):
-            return get_args(part)[0]
-    return None
+    return next((get_args(part)[0] for part in _parts(kind) if get_origin(part) in LISTS and get_args(part)), None)
+
+
+def value_type(kind: Any) -> Any:
+    """X of `Mapping[str, X]`; Any where it is no mapping or one of anything."""
+    return next((get_args(part)[1] for part in _parts(kind) if get_origin(part) in MAPS and get_args(part)), Any)
+
+
+def dataclass_of(kind: Any) -> Any:
+    """The dataclass among what a type allows; None without one."""
+    return next((part for part in _parts(kind) if isinstance(part, type) and dataclasses.is_dataclass(part)), None)
 
 
 def literal(value: Any, kind: Any) -> Any:
@@ -52,13 +62,33 @@ def literal(value: Any, kind: Any) -> Any:
     return adapter.validate_python(value)
 
 
+def literal_error(value: Any, kind: Any) -> str:
+    """Why a plain value is not of a type; empty if it is. Nothing is converted but a whole number to a number."""
+    sentence = f"{value!r} stands where {shown(kind)} is needed"
+    try:
+        literal(value, kind)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        message = str(first["msg"]).removeprefix("Value error, ")
+        return message if first["type"] == "value_error" else sentence
+    if isinstance(value, str | int | float):
+        allowed = [part for part in _parts(plain(kind)) if get_origin(part) is not Literal]
+        literals = any(get_origin(part) is Literal for part in _parts(plain(kind)))
+        return "" if literals or any(fits(type(value), part) for part in allowed) else sentence
+    return ""
+
+
 def plain(kind: Any) -> Any:
     """`pulumi.Input[X]` as X: what can be written down."""
     if _union(kind):
-        parts = [plain(part) for part in get_args(kind) if "Awaitable" not in str(part) and get_origin(part) is not pulumi.Output]
+        parts = [
+            plain(part)
+            for part in get_args(kind)
+            if "Awaitable" not in str(part) and get_origin(part) is not pulumi.Output
+        ]
         return Union[tuple(parts)] if parts else Any  # noqa: UP007 - built at run time
     origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (tuple, list, dict, Mapping) and arguments:
+    if origin in (*LISTS, *MAPS) and arguments:
         return origin[tuple(part if part is Ellipsis else plain(part) for part in arguments)]
     return kind
 
@@ -75,8 +105,15 @@ def shown(kind: Any) -> str:
         return f"a list of {shown(inner)}"
     if get_origin(kind) is pulumi.Output:
         return shown(get_args(kind)[0])
+    if get_origin(kind) in MAPS:
+        return f"a mapping to {shown(value_type(kind))}"
     name = getattr(get_origin(kind) or kind, "__name__", str(kind))
-    return {"str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false"}.get(name, name)
+    words = {"str": "a text", "int": "a whole number", "float": "a number", "bool": "true or false"}
+    return words.get(name, {"list": "a list", "tuple": "a list", "dict": "a mapping"}.get(name, name))
+
+
+def _parts(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if _union(kind) else (kind,)
 
 
 def _union(kind: Any) -> bool:

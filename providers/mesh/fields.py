@@ -83,7 +83,7 @@ def legal_name(value: str) -> str | None:
 def legal_home(value: str) -> str | None:
     """An absolute, writable (or makeable) directory."""
     if not value.startswith("/") or re.search(r'[\x00-\x1f"*?\[\]:]', value):
-        return f"the data path `{value}` must be absolute, without any of \" * ? [ ] : and control characters"
+        return f'the data path `{value}` must be absolute, without any of " * ? [ ] : and control characters'
     path = Path(value)
     while not os.path.lexists(path):
         path = path.parent
@@ -128,7 +128,9 @@ def loopback(address: str) -> bool:
 def legal_bind(value: str) -> str | None:
     """An IP address, or localhost."""
     try:
-        return None if value == "localhost" or ipaddress.ip_address(value) else None
+        if value != "localhost":
+            ipaddress.ip_address(value)
+        return None
     except ValueError:
         return f"`{value}` is no IP address"
 

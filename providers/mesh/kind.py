@@ -91,7 +91,7 @@ class Kind(ABC):
     def update(self, operation: Operation, old: Inputs, state: Outputs, new: Inputs) -> Outputs:
         """Change it in place, or bring it back to life."""
 
-    def delete(self, operation: Operation, inputs: Inputs, state: Outputs) -> None:
+    def delete(self, operation: Operation, inputs: Inputs, state: Outputs) -> None:  # noqa: B027
         """Remove it and everything it kept but logs; no error where it is gone already."""
 
     def identity(self, inputs: Inputs) -> str:

@@ -12,6 +12,7 @@ KINDS = {
     "Environment": "environment",
     "JobRun": "job_run",
     "ObjectStore": "object_store",
+    "ObjectStoreKey": "object_store_key",
     "Placement": "placement",
     "PostgresServer": "postgres_server",
     "Process": "process",

@@ -1,6 +1,6 @@
 """Starts one program from its spec file: `python launch.py SPEC.json`; secrets stay out of argv.
 
-Run with `-S -E -s` (15 ms); reads the spec (0600) and becomes the program, so that supervisor watches the program itself.
+Run with `-S -E -s` (15 ms); reads the spec (0600) and becomes the program: supervisor watches the program itself.
 """
 
 import json
@@ -16,7 +16,7 @@ def main() -> None:
     os.chdir(spec["cwd"])
     sys.stdout.flush()
     try:
-        os.execve(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606
+        os.execve(spec["argv"][0], spec["argv"], spec["env"])
     except OSError as error:
         sys.exit(f"{spec['argv'][0]} can't be started: {error.strerror}")
 

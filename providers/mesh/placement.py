@@ -21,7 +21,11 @@ class Placement(Kind):
 
     def verify_change(self, old: Inputs, new: Inputs) -> Iterator[Failure]:
         yield from refused(
-            old, new, ("target", "region"), "a stack", "destroy it first, or make a stack of another name for the new one"
+            old,
+            new,
+            ("target", "region"),
+            "a stack",
+            "destroy it first, or make a stack of another name for the new one",
         )
 
     def create(self, operation: Operation, inputs: Inputs) -> Outputs:

@@ -147,7 +147,6 @@ class Project:
                 continue
         return found
 
-
     @staticmethod
     def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds
@@ -202,4 +201,3 @@ def project(tmp_path: Path, pulumi: Path) -> Iterator[Project]:
     it.run("stack", "init", "dev")
     yield it
     assert it.wait_for(lambda: not it.processes(), 3), f"still running: {it.processes()}"
-

@@ -19,42 +19,46 @@ DRAIN = 1.0
 
 
 class Processes:
-    """All that run now. They stay in the host's process group, which the engine kills as a whole."""
+    """All that run now. They stay in the host's process group, which the engine signals as a whole."""
 
     def __init__(self) -> None:
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._running: dict[subprocess.Popen[bytes], signal.Signals] = {}
         self._lock = threading.Lock()
 
-    def start(self, command: Sequence[str], cwd: str, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        """Its output goes through us: a daemon that inherits our own would keep the engine waiting."""
+    def start(
+        self, command: Sequence[str], cwd: str, env: Mapping[str, str], stop: signal.Signals
+    ) -> subprocess.Popen[bytes]:
+        """Start one that signal `stop` ends. Its output goes through us: a daemon that inherits our own would
+        keep the engine waiting.
+        """
         process = subprocess.Popen(
             command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
         with self._lock:
-            self._running.add(process)
+            self._running[process] = stop
         return process
 
     def ended(self, process: subprocess.Popen[bytes]) -> None:
         with self._lock:
-            self._running.discard(process)
+            self._running.pop(process, None)
 
-    def end_all(self) -> None:
+    def end(self, *only: subprocess.Popen[bytes]) -> None:
+        """Ask them (or all) to end, kill what is still there after a while."""
         with self._lock:
-            running = list(self._running)
-        end(running, signal.SIGTERM)
+            chosen = {process: stop for process, stop in self._running.items() if not only or process in only}
+        for process, stop in chosen.items():
+            process.send_signal(stop)
+        deadline = time.monotonic() + GRACE
+        for process in chosen:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
-
-def end(running: Sequence[subprocess.Popen[bytes]], first: signal.Signals, grace: float = GRACE) -> None:
-    """Ask with signal `first`, kill what is still there after `grace` seconds."""
-    for process in running:
-        process.send_signal(first)
-    deadline = time.monotonic() + grace
-    for process in running:
-        try:
-            process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    def end_soon(self, *only: subprocess.Popen[bytes]) -> None:
+        """The same without waiting for it."""
+        threading.Thread(target=self.end, args=only, daemon=True).start()
 
 
 def output(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bytes]]:

@@ -18,7 +18,7 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 import grpc
 
-from tools.language_host.processes import Processes, end, how_it_ended, output
+from tools.language_host.processes import Processes, how_it_ended, output
 from tools.language_host.protocol import messages, plugins, services
 
 SHOWN = 32
@@ -77,10 +77,10 @@ class LanguageHost(services.LanguageRuntimeServicer):  # type: ignore[misc]
             "PULUMI_CONFIG": json.dumps(dict(request.config)),
             "PULUMI_CONFIG_SECRET_KEYS": json.dumps(list(request.configSecretKeys)),
         }
-        process = self._start(context, command, cwd=request.pwd, env=environment)
+        process = self._start(context, command, request.pwd, environment, signal.SIGINT)
         self._programs.add(process)
-        if self._cancelled or not context.add_callback(lambda: _interrupt(process)):
-            _interrupt(process)
+        if not context.add_callback(lambda: self._processes.end_soon(process)) or self._cancelled:
+            self._processes.end_soon(process)
         for name, chunk in output(process):
             _write_all(1 if name == "stdout" else 2, chunk)
         code = process.returncode
@@ -99,18 +99,17 @@ class LanguageHost(services.LanguageRuntimeServicer):  # type: ignore[misc]
             command = [python, "-u", "-m", "pulumi.policy", *request.args, program]
         else:
             command = [python, "-u", program, *request.args]
-        process = self._start(
-            context,
-            command,
-            cwd=request.pwd,
-            env=dict(entry.split("=", 1) for entry in request.env),
-        )
-        if not context.add_callback(lambda: _terminate(process)):
-            _terminate(process)
+        environment = dict(entry.split("=", 1) for entry in request.env)
+        process = self._start(context, command, request.pwd, environment, signal.SIGTERM)
+        if not context.add_callback(lambda: self._processes.end_soon(process)):
+            self._processes.end_soon(process)
         for name, chunk in output(process):
             yield messages.RunPluginResponse(**{name: chunk})
         self._processes.ended(process)
         yield messages.RunPluginResponse(exitcode=process.returncode)
+
+    def InstallDependencies(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        _refuse(context, "this Python language host installs nothing: run make install")
 
     def About(self, request: Any, context: grpc.ServicerContext) -> Any:
         python = _python(request.info, context)
@@ -135,12 +134,19 @@ class LanguageHost(services.LanguageRuntimeServicer):  # type: ignore[misc]
 
         self._cancelled = True
         for process in list(self._programs):
-            _interrupt(process)
+            self._processes.end_soon(process)
         return Empty()
 
-    def _start(self, context: grpc.ServicerContext, command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    def _start(
+        self,
+        context: grpc.ServicerContext,
+        command: list[str],
+        folder: str,
+        environment: dict[str, str],
+        stop: signal.Signals,
+    ) -> subprocess.Popen[bytes]:
         try:
-            return self._processes.start(command, **options)
+            return self._processes.start(command, folder, environment, stop)
         except OSError as problem:
             _refuse(context, f"could not start {command[0]}: {problem.strerror or problem}")
 
@@ -173,14 +179,6 @@ def _write_all(descriptor: int, text: bytes) -> None:
         text = text[os.write(descriptor, text) :]
 
 
-def _interrupt(process: subprocess.Popen[bytes]) -> None:
-    threading.Thread(target=end, args=([process], signal.SIGINT)).start()
-
-
-def _terminate(process: subprocess.Popen[bytes]) -> None:
-    threading.Thread(target=end, args=([process], signal.SIGTERM)).start()
-
-
 def serve(engine: str, executor: Path) -> None:
     """Serve on a free port of this machine, written to stdout, until SIGINT, SIGTERM or the engine's death."""
     processes = Processes()
@@ -195,7 +193,7 @@ def serve(engine: str, executor: Path) -> None:
     print(port, flush=True)
     threading.Thread(target=_engine_died, args=(over,), daemon=True).start()
     over.wait()
-    processes.end_all()
+    processes.end()
     sys.stdout.flush()
     os._exit(0)  # gRPC's threads and open streams are not worth waiting for
 

@@ -1,0 +1,12 @@
+#!/bin/sh
+# Gives a key rights on a SeaweedFS bucket, which it makes where there is none; `--undo` takes the key away.
+# MASTER and FILER are host:port; KEY, SECRET_KEY, BUCKET; ACTIONS as SeaweedFS writes them (Read:bucket/prefix*,...).
+set -eu
+if [ "${1:-}" = --undo ]; then
+    set -- "s3.configure -user=$KEY -delete -apply"
+else
+    set -- "s3.bucket.create -name=$BUCKET" \
+        "s3.configure -user=$KEY -access_key=$KEY -secret_key=$SECRET_KEY -actions=$ACTIONS -apply"
+fi
+# The commands go in by standard input, which no process list shows; the answer repeats the secret.
+printf '%s\n' "$@" | weed shell -master="$MASTER" -filer="$FILER" | grep -v '"secretKey"'

@@ -1,0 +1,216 @@
+"""JobRun: a program that runs to completion, now and whenever what it depends on changes."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+import zoneinfo
+from pathlib import Path
+from typing import Any
+
+from . import marked, program
+from .fields import COMMON, Field, at_least, legal_files, legal_variables, one_of
+from .home import Home, read, write, write_tree
+from .kind import Inputs, Kind, Operation, Outputs
+from .process import legal_command
+from .refusal import Refusal
+from .values import UNKNOWN
+
+CAUSES = ("executor", "environment", "command", "variables", "secrets", "files", "triggers")
+"""Inputs whose change runs the job again."""
+UNDO_SECONDS = 120
+"""Longest time that `undo` may take: what it undoes may be gone already."""
+
+
+def legal_schedule(value: dict[str, Any]) -> str | None:
+    """{cron, timezone?}."""
+    cron, zone = value.get("cron"), value.get("timezone", "UTC")
+    named = ("@hourly", "@daily", "@weekly", "@monthly")
+    if value.keys() - {"cron", "timezone"} or not isinstance(cron, str) or not isinstance(zone, str):
+        return "a schedule is a map of `cron` (a text) and `timezone`"
+    if cron not in named and len(cron.split()) != 5:
+        return f"cron `{cron}` needs five words (minute hour day month weekday), or is one of {', '.join(named)}"
+    try:
+        zoneinfo.ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        return f"there is no time zone `{zone}`"
+    if cron not in named:
+        from .scheduler import trigger_of
+
+        try:
+            trigger_of(value)
+        except (ValueError, KeyError, IndexError) as error:
+            return f"cron `{cron}` can't be read: {error}"
+    return None
+
+
+class JobRun(Kind):
+    """One job; its definition stays in the home, so that the scheduler and `mesh run` can run it again."""
+
+    fields = {
+        **COMMON,
+        "executor": Field("text", default="process", check=one_of("process")),
+        "environment": Field("text"),
+        "command": Field("texts", required=True, check=legal_command),
+        "variables": Field("table", check=legal_variables),
+        "secrets": Field("table", check=legal_variables),
+        "files": Field("table", check=legal_files),
+        "triggers": Field("list"),
+        "undo": Field("texts", check=legal_command),
+        "schedule": Field("map", check=legal_schedule),
+        "after": Field("texts"),
+        "timeoutSeconds": Field("number", default=3600, check=at_least(0.1)),
+    }
+    outputs = ("revision", "rows")
+    replaced_by = frozenset({"home", "name"})
+    probed = True
+
+    def foresee(self, old: Inputs, state: Outputs, new: Inputs) -> Outputs:
+        if not state or self._runs(old, new) or self.dead(old, state):
+            return {"revision": UNKNOWN, "rows": UNKNOWN}
+        return {"revision": state.get("revision", UNKNOWN), "rows": state.get("rows")}
+
+    def dead(self, inputs: Inputs, state: Outputs) -> str | None:
+        there = (Home(Path(inputs["home"])).job(inputs["name"]) / "job.json").exists()
+        return None if there else "its definition is gone"
+
+    def create(self, operation: Operation, inputs: Inputs) -> Outputs:
+        home, name = Home(Path(inputs["home"])), inputs["name"]
+        had_data = home.data(name).exists()
+        try:
+            self._define(inputs)
+            return self._run(operation, inputs)
+        except BaseException:
+            home.forget(home.job(name), *(() if had_data else (home.data(name),)))
+            raise
+
+    def update(self, operation: Operation, old: Inputs, state: Outputs, new: Inputs) -> Outputs:
+        runs = self._runs(old, new) or self.dead(old, state) is not None
+        job = Home(Path(new["home"])).job(new["name"])
+        before = read(job / "job.json")
+        self._define(new)
+        if not runs:
+            return {"revision": state["revision"], "rows": state.get("rows")}
+        try:
+            return self._run(operation, new)
+        except BaseException:
+            # The state keeps the old inputs; so does the definition that the scheduler runs.
+            if before:
+                self._define(old)
+            raise
+
+    def delete(self, operation: Operation, inputs: Inputs, state: Outputs) -> None:
+        home, name = Home(Path(inputs["home"])), inputs["name"]
+        job = home.job(name)
+        if job.exists():
+            # No schedule starts it any more, and a run that is going on is ended and waited for.
+            self._define({**inputs, "schedule": None, "after": []})
+            self._hold(home, name)
+            if inputs.get("undo"):
+                self._undo(operation, inputs)
+            (job / "job.json").unlink(missing_ok=True)
+            self._hold(home, name)
+        home.forget(job, home.data(name))
+
+    @staticmethod
+    def _runs(old: Inputs, new: Inputs) -> bool:
+        return any(old.get(key) != new.get(key) for key in CAUSES)
+
+    @staticmethod
+    def _hold(home: Home, name: str) -> None:
+        marked.end(marked.JOB, home.path, name)
+        with (home.job(name) / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+
+    @staticmethod
+    def _define(inputs: Inputs) -> None:
+        """Write the definition that the runner reads: 0600, secrets inside."""
+        home, name, environment = Home(Path(inputs["home"])), inputs["name"], inputs.get("environment")
+        home.make()
+        job = home.job(name)
+        job.mkdir(parents=True, exist_ok=True, mode=0o700)
+        places = {"data": home.data(name), "files": job / "files", "logs": home.logs}
+
+        def words(command: list[str]) -> list[str]:
+            filled = [program.fill(word, places, {}) for word in command]
+            return [program.executable(filled[0], environment), *filled[1:]]
+
+        variables = {key: program.fill(text, places, {}) for key, text in inputs.get("variables", {}).items()}
+        definition = {
+            "name": name,
+            "argv": words(inputs["command"]),
+            "undo": words(inputs["undo"]) if inputs.get("undo") else None,
+            "env": {**program.surroundings(environment, home.data(name)), **variables},
+            "secrets": inputs.get("secrets", {}),
+            "cwd": str(home.data(name)),
+            "timeoutSeconds": inputs["timeoutSeconds"],
+            "schedule": inputs.get("schedule"),
+            "after": inputs.get("after", []),
+            "tags": inputs.get("tags", {}),
+        }
+        write_tree(job / "files", {k: program.fill(text, places, {}) for k, text in inputs.get("files", {}).items()})
+        write(job / "job.json", json.dumps(definition, indent=1))
+
+    def _run(self, operation: Operation, inputs: Inputs) -> Outputs:
+        home, name, run = Home(Path(inputs["home"])), inputs["name"], str(uuid.uuid4())
+        code, errors = _runner(operation, "run", home, name, run)
+        operation.checkpoint()
+        record = last_run(home, name, run)
+        if record is None:
+            raise Refusal(f"job `{name}` could not be run: {operation.masks(errors)}")
+        if not record["ok"]:
+            lines = "\n".join(f"  {operation.masks(line)}" for line in record["lines"])
+            raise Refusal(
+                f"job `{name}` failed with exit code {code}" + (f"; its last lines:\n{lines}" if lines else "")
+            )
+        rows = record.get("rows")
+        return {"revision": run, "rows": rows if isinstance(rows, (int, float)) else None}
+
+    def _undo(self, operation: Operation, inputs: Inputs) -> None:
+        home, name = Home(Path(inputs["home"])), inputs["name"]
+        limit = min(UNDO_SECONDS, inputs["timeoutSeconds"])
+        self._define({**inputs, "schedule": None, "after": [], "timeoutSeconds": limit})
+        # A delete that was interrupted must still go on to undo: only this run listens to the interruption.
+        code, errors = _runner(operation, "undo", home, name, str(uuid.uuid4()))
+        if code:
+            last = (errors.strip() or "no output").splitlines()[-1]
+            operation.warn(f"what job `{name}` did could not be undone (exit code {code}): {last}")
+
+
+def last_run(home: Home, name: str, run: str) -> dict[str, Any] | None:
+    """The record of a run."""
+    for line in reversed((read(home.logs / f"{name}.runs.jsonl") or "").splitlines()):
+        record: dict[str, Any] = json.loads(line)
+        if record["run"] == run:
+            return record
+    return None
+
+
+def _runner(operation: Operation, what: str, home: Home, name: str, run: str) -> tuple[int, str]:
+    """The runner in a process of its own, which ends with ours; its exit code and last output."""
+    words = [sys.executable, "-S", "-E", "-s", str(Path(__file__).with_name("runner.py")), what, str(home.path), name]
+    process = subprocess.Popen(
+        [*words, "--by", "pulumi", "--id", run, "--tied"],
+        env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+        cwd="/",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL if what == "run" else subprocess.PIPE,
+        stderr=subprocess.STDOUT if what == "undo" else subprocess.PIPE,
+        start_new_session=True,
+    )
+    delay = 0.02
+    while process.poll() is None:
+        if operation.cancelled.wait(delay):
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+            break
+        delay = min(delay * 1.1, 0.2)
+    output = (process.stdout or process.stderr).read().decode(errors="replace")  # type: ignore[union-attr]
+    if process.stdin:
+        process.stdin.close()
+    return process.returncode, output
