@@ -11,7 +11,7 @@ from rich.console import Console
 from components.errors import Refused, UserError
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 200)
 
 
 def mistake(error: Refused | UserError) -> None:

@@ -183,7 +183,7 @@ class Declaration:
     def _grant(self, product: Component[Any, Any], planned: Planned, ports: Mapping[str, Port]) -> None:
         """A right for each grant, and one for the domain's own people on every port that takes credentials."""
         for name, port in ports.items():
-            if port.behind is None:
+            if port.behind is None and port.credentials is None:
                 continue
             readers = {self.domain.name: None} | {g.to: g.until.isoformat() for g in planned.written.model.grants if g.port == name}
             self.granted[f"{product.name}/{name}"] = {

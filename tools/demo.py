@@ -21,7 +21,9 @@ LATE = 15
 
 def mesh(*arguments: str) -> Any:
     """What `mesh ... --json` prints."""
-    done = subprocess.run([MESH, *arguments, "--json"], cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    done = subprocess.run([MESH, *arguments, "--json"], cwd=ROOT, check=False, stdout=subprocess.PIPE)
+    if done.returncode:
+        sys.exit(done.returncode)  # it has said why
     return json.loads(done.stdout)
 
 
