@@ -1,10 +1,15 @@
 """The program that `pulumi up` runs for every stack."""
 
 import sys
+from pathlib import Path
 
 import pulumi
 
-from components.errors import Refused, UserError
+ROOT = Path(__file__).resolve().parent.parent
+# Run as a folder, this one stands first on the path; the checkout's packages are found from its root.
+sys.path[0] = str(ROOT)
+
+from components.errors import Refused, UserError  # noqa: E402
 
 
 def main() -> None:
@@ -15,10 +20,10 @@ def main() -> None:
 
     try:
         stack = pulumi.get_stack()
-        Program(Domain(stack), configured(), previous_outputs(stack)).run()
+        domain = Domain(stack, stacks=ROOT / "stacks", templates=ROOT / "templates")
+        Program(domain, configured(), previous_outputs(stack)).run()
     except (Refused, UserError) as mistake:
         pulumi.log.error(str(mistake))
-        sys.stdout.flush()
         # 32 tells the language host that the user knows already.
         sys.exit(32)
 

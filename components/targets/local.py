@@ -166,6 +166,7 @@ class Local(Target):
             "bind": self.bind,
             "authentication": args.authentication,
             "startSeconds": args.start_seconds,
+            "autorestart": bool(self.settings.values.get("autorestart", True)),
         }
         running = mesh.Process(service.name, inputs, service.below())
         ports = {
