@@ -56,7 +56,9 @@ class Selection:
         from stacks.program import Program
 
         domain = self._domain(name)
-        Program(domain, stack_config(domain.stack, self.project.stacks)).recorded()
+        program = Program(domain, stack_config(domain.stack, self.project.stacks))
+        program.recorded()
+        program.target().verify()
         return domain
 
     def stack(self, domain: str) -> str:

@@ -1,5 +1,6 @@
 """The program that `pulumi up` runs for every stack."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -21,6 +22,9 @@ def main() -> None:
     try:
         stack = pulumi.get_stack()
         domain = Domain(stack, stacks=ROOT / "stacks", templates=ROOT / "templates")
+        if domain.rules.enforced and not os.environ.get("PULUMI_OPTION_POLICY_PACK"):
+            what = f"environment {domain.environment} is enforced, and no policy pack is in force"
+            raise UserError(what, file=ROOT / "stacks" / "mesh.yaml", hint='eval "$(mesh env)", then run it again')
         Program(domain, configured(), previous_outputs(stack)).run()
     except (Refused, UserError) as mistake:
         pulumi.log.error(str(mistake))

@@ -11,6 +11,7 @@ from catalogue.record import mint_uid, urn
 from components.access import opened
 from components.base import COMPOSED, SEPARATOR, Component
 from components.errors import Refused, UserError
+from components.ingest import Source
 from components.mesh import Placement
 from components.port import ADDRESS, Credentials, Port
 from components.primitives import Secret, SecretArgs
@@ -76,6 +77,7 @@ class Program:
     def run(self) -> None:
         """Register everything and export the stack's outputs. The recording goes first: an error leaves no half stack."""
         estimates = self.estimates(self.recorded())
+        self.target().verify()
         declaration = Declaration(self, estimates)
         declaration.declare()
         for name, value in declaration.exports().items():
@@ -258,22 +260,18 @@ class Declaration:
             "ports": ports,
             "inputs": [{"name": port.name, "urn": urn(tenant, *port.parts)} for port in model.input_ports],
             "sources": [
-                {"name": s.name, "kind": source_kind(s), "location": s.package or s.url or s.file or s.port or ""}
+                {"name": s.name, "kind": source_kind(s), "location": location(s)}
                 for s in model.sources
             ],
             "components": [
                 {"name": name, "type": kind, "implementation": self.target.built[name]}
-                for name, kind in self._components(product)
+                for name, kind in self._components(planned)
             ],
             "cost": cost,
         }
 
-    def _components(self, product: Product) -> list[tuple[str, str]]:
-        found = []
-        for child in sorted(product._childResources, key=lambda c: str(c._name)):
-            if isinstance(child, Component):
-                found.append((child.name, type(child).__name__))
-        return found
+    def _components(self, planned: Planned) -> list[tuple[str, str]]:
+        return [(f"{planned.name}{SEPARATOR}{key}", part.type) for key, part in planned.template.parts.items()]
 
 
 def endpoint(port: Port) -> dict[str, Any]:
@@ -289,9 +287,16 @@ def endpoint(port: Port) -> dict[str, Any]:
     return dict(port.address)
 
 
-def source_kind(source: Any) -> str:
+def source_kind(source: Source) -> str:
     """file, url, package or port."""
     return next(kind for kind in ("file", "url", "package", "port") if getattr(source, kind) is not None)
+
+
+def location(source: Source) -> str:
+    """Where a source's data comes from, in one word."""
+    if source.package is not None:
+        return f"{source.package}/{source.path}"
+    return source.url or source.file or f"{source.port}.{source.table}"
 
 
 def slug(reader: str) -> str:

@@ -131,6 +131,9 @@ class Target:
             return component.compose()
         return getattr(self, component.implementation)(component)
 
+    def verify(self) -> None:
+        """Refuse what this machine or account can't do, before anything is registered for real."""
+
     def finish(self) -> None:
         """Called once after all products: registers what is shared and needs to know them all."""
 

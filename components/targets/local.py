@@ -12,6 +12,7 @@ import pulumi
 
 from components import mesh
 from components.base import Component
+from components.errors import UserError
 from components.port import Credentials, Port
 from components.primitives import (
     SIZES,
@@ -53,6 +54,16 @@ class Local(Target):
         self.bind = str(settings.values.get("bind") or "127.0.0.1")
         self.environments: dict[str, mesh.Environment] = {}
         self.repeating: list[mesh.JobRun] = []
+
+    def verify(self) -> None:
+        folder = Path(self.home)
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or folder.is_relative_to("/proc"):
+            raise UserError(
+                f"the data path `{self.home}` of stack {self.settings.stack} can't be written",
+                hint=f"make {folder} writable, or set meshwright:dataDirectory in the stack's configuration",
+            )
 
     def environment(self, software: Software) -> pulumi.Output[str]:
         """The path of the stack's environment for `software`."""

