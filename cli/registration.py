@@ -75,7 +75,7 @@ def show(urn: str, *, as_json: bool) -> None:
         if not entries:
             raise UserError(f"the catalogue has no product {wanted}", hint="`mesh catalogue show` lists them")
     if as_json or urn:
-        output.document([{"state": entry.state, **entry.record} for entry in entries])
+        output.document([{"state": entry.state, **entry.content} for entry in entries])
         return
     from rich.table import Table
 
@@ -83,7 +83,7 @@ def show(urn: str, *, as_json: bool) -> None:
     for title in ("product", "environment", "state", "owner", "ports"):
         table.add_column(title)
     for entry in entries:
-        record = entry.record
+        record = entry.content
         ports = ", ".join(f"{port['name']} ({port['protocol']})" for port in record["ports"])
         table.add_row(f"{record['domain']}/{record['name']}", record["environment"], entry.state, record["owner"], ports)
     output.out.print(table)

@@ -22,6 +22,7 @@ from pulumi.runtime import proto
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2_grpc
 
 from . import kinds
+from .adoption import adopted, taken_over
 from .fields import with_defaults
 from .kind import Kind, Operation, differences
 from .masks import Masks
@@ -120,7 +121,8 @@ class MeshServicer(ProviderServicer):
                 outputs = kind.foresee({}, {}, inputs)
                 return proto.CreateResponse(id="", properties=_state(kind, new, outputs))
             operation.checkpoint()
-            outputs = kind.create(operation, inputs)
+            with adopted(inputs, request.urn):
+                outputs = kind.create(operation, inputs)
             return proto.CreateResponse(id=kind.identity(inputs), properties=_state(kind, new, outputs))
 
         return await self._work(request, context, work, new)
@@ -160,7 +162,8 @@ class MeshServicer(ProviderServicer):
         old = PropertyValue.unmarshal_map(request.old_inputs) if request.HasField("old_inputs") else state
 
         def work(kind: Kind, operation: Operation) -> Any:
-            kind.delete(operation, plain_map(old), plain_map(state))
+            if not taken_over(plain_map(old), request.urn):
+                kind.delete(operation, plain_map(old), plain_map(state))
             return empty_pb2.Empty()
 
         return await self._work(request, context, work, state, old)
