@@ -29,10 +29,15 @@ class Opening:
             raise UserError(f"stack {self.stack} isn't up", hint=f"mesh up {domain}")
         own = [name.split("/")[1] for name in ports if name.split("/")[0] == product]
         if not own:
-            raise UserError(f"{self.stack} runs no product `{product}`", hint=near(product, {n.split("/")[0] for n in ports}))
+            raise UserError(
+                f"{self.stack} runs no product `{product}`", hint=near(product, {n.split("/")[0] for n in ports})
+            )
         if not port:
             if len(own) > 1:
-                raise UserError(f"`{domain}/{product}` has several ports", hint="name one: " + ", ".join(f"{domain}/{product}/{p}" for p in own))
+                raise UserError(
+                    f"`{domain}/{product}` has several ports",
+                    hint="name one: " + ", ".join(f"{domain}/{product}/{p}" for p in own),
+                )
             port = own[0]
         if port not in own:
             raise UserError(f"{domain}/{product} has no port `{port}`", hint=near(port, own))
@@ -46,7 +51,9 @@ class Opening:
 
     def granted(self, consumer: str) -> dict[str, str]:
         """User and password of a consumer; the domain's own by default."""
-        secret = query(self.project, "stack", "output", "credentials", "--json", "--show-secrets", "-s", self.stack) or {}
+        secret = (
+            query(self.project, "stack", "output", "credentials", "--json", "--show-secrets", "-s", self.stack) or {}
+        )
         readers: dict[str, dict[str, str]] = secret.get(self.key) or {}
         if not readers:
             raise UserError(f"{self.short} is opened without credentials")
@@ -66,7 +73,10 @@ def split(urn: str, tenant: str) -> tuple[str, str, str]:
     else:
         parts = urn.split("/")
     if len(parts) not in (2, 3) or not all(parts):
-        raise UserError(f"`{urn}` is no address", hint="write <domain>/<product>/<port>, or urn:dp:<tenant>:<domain>:<product>:<port>")
+        raise UserError(
+            f"`{urn}` is no address",
+            hint="write <domain>/<product>/<port>, or urn:dp:<tenant>:<domain>:<product>:<port>",
+        )
     return parts[0], parts[1], parts[2] if len(parts) == 3 else ""
 
 

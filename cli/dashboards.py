@@ -25,7 +25,11 @@ def pull(name: str, environment: str) -> None:
     if planned is None:
         raise UserError(f"domain `{domain}` has no product `{product}`")
     if not planned.written.model.dashboards:
-        raise UserError(f"{domain}/{product} names no dashboards", file=planned.written.file, hint="add `dashboards: [dashboards/<name>]`")
+        raise UserError(
+            f"{domain}/{product} names no dashboards",
+            file=planned.written.file,
+            hint="add `dashboards: [dashboards/<name>]`",
+        )
     url, password = superset(current, stack, product)
     script = Path(__file__).resolve().parent.parent / "components" / "programs" / "superset_pull.py"
     for folder in planned.written.model.dashboards:
@@ -51,5 +55,7 @@ def superset(current: project.Project, stack: str, product: str) -> tuple[str, s
             secret = resources.get(("mesh:index:SecretValue", f"{name}--admin"))
             if web and secret:
                 value = secret["outputs"]["value"]
-                return web["outputs"]["endpoints"]["web"]["url"], json.loads(value["plaintext"]) if isinstance(value, dict) else value
+                return web["outputs"]["endpoints"]["web"]["url"], json.loads(value["plaintext"]) if isinstance(
+                    value, dict
+                ) else value
     raise UserError(f"{product} runs no Superset in {stack}", hint=f"mesh up {stack.rpartition('-')[0]}")

@@ -83,7 +83,9 @@ def up(names: list[str], environment: str, *, as_json: bool) -> NoReturn:
     """Build or change, register, say where to go."""
     selection = Selection(names, environment)
     for domain in selection.domains:
-        if not (selection.project.state / ".pulumi" / "stacks" / "meshwright" / f"{selection.stack(domain)}.json").exists():
+        if not (
+            selection.project.state / ".pulumi" / "stacks" / "meshwright" / f"{selection.stack(domain)}.json"
+        ).exists():
             ensure_stack(selection.project, selection.stack(domain))
     outcomes = _in_order(selection, "up", selection.needs(), show=not as_json)
     registered = _register(selection, outcomes)
@@ -195,7 +197,12 @@ def _finish(outcomes: dict[str, Outcome], as_json: bool, more: dict[str, Any], t
         output.document(
             {
                 "stacks": {
-                    o.stack: {"ok": o.ok, "changes": o.changes, "seconds": o.seconds, "errors": [{"resource": n, "message": m} for n, m in o.errors]}
+                    o.stack: {
+                        "ok": o.ok,
+                        "changes": o.changes,
+                        "seconds": o.seconds,
+                        "errors": [{"resource": n, "message": m} for n, m in o.errors],
+                    }
                     for o in outcomes.values()
                 },
                 **more,

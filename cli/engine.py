@@ -99,7 +99,9 @@ class Operation:
         reader.join(timeout=5)
         if outcome.code and not outcome.errors:
             text = "\n".join(line for line in complaints if line.strip() and not NOISE.match(line))
-            outcome.errors.append(("", text.removeprefix("error: ").strip() or f"pulumi ended with code {outcome.code}"))
+            outcome.errors.append(
+                ("", text.removeprefix("error: ").strip() or f"pulumi ended with code {outcome.code}")
+            )
         return outcome
 
     def interrupt(self) -> None:
@@ -139,7 +141,11 @@ class Operation:
         if "diagnosticEvent" in event:
             data = event["diagnosticEvent"]
             if data.get("severity") == "error" and not data.get("ephemeral"):
-                name = data.get("urn", "").rsplit("::", 1)[-1] if "::pulumi:pulumi:Stack::" not in data.get("urn", "") else ""
+                name = (
+                    data.get("urn", "").rsplit("::", 1)[-1]
+                    if "::pulumi:pulumi:Stack::" not in data.get("urn", "")
+                    else ""
+                )
                 message = data["message"].strip()
                 if message and not NOISE.match(message):
                     outcome.errors.append((name, message))

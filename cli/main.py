@@ -14,7 +14,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Start with `mesh new product sales/orders`, then `mesh up sales`. Exit codes: 0 done, 1 failed, 2 bad input.",
+    epilog="Start with `mesh new product sales/orders`, then `mesh up sales`. "
+    "Exit codes: 0 done, 1 failed, 2 bad input.",
 )
 catalogue_app = typer.Typer(help="Register, find and serve what runs.", no_args_is_help=True, rich_markup_mode=None)
 new_app = typer.Typer(help="Write a manifest to start from.", no_args_is_help=True, rich_markup_mode=None)
@@ -23,10 +24,15 @@ app.add_typer(new_app, name="new")
 app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(dashboards_app, name="dashboards")
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="[DOMAIN[/PRODUCT]]...", help="All domains where none is named.")]
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[DOMAIN[/PRODUCT]]...", help="All domains where none is named.")
+]
 Env = Annotated[str, typer.Option("--env", "-e", help="The environment: the stack is <domain>-<environment>.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines: one JSON document on stdout.")]
-Address = Annotated[str, typer.Argument(metavar="URN", help="urn:dp:<tenant>:<domain>:<product>:<port>, or <domain>/<product>[/<port>].")]
+Address = Annotated[
+    str,
+    typer.Argument(metavar="URN", help="urn:dp:<tenant>:<domain>:<product>:<port>, or <domain>/<product>[/<port>]."),
+]
 
 
 @app.command()
@@ -61,7 +67,8 @@ def destroy(
 
 @app.command()
 def run(
-    job: Annotated[str, typer.Argument(metavar="DOMAIN/PRODUCT[/JOB]", help="A product's jobs, or one of them.")], env: Env = "dev"
+    job: Annotated[str, typer.Argument(metavar="DOMAIN/PRODUCT[/JOB]", help="A product's jobs, or one of them.")],
+    env: Env = "dev",
 ) -> None:
     """Run a product's jobs now; what reads their results follows by itself."""
     from cli import operate
@@ -91,7 +98,10 @@ def logs(
 
 @app.command(name="open")
 def open_(
-    urn: Address, env: Env = "dev", json: Json = False, as_: Annotated[str, typer.Option("--as", help="The consumer whose grant is used.")] = ""
+    urn: Address,
+    env: Env = "dev",
+    json: Json = False,
+    as_: Annotated[str, typer.Option("--as", help="The consumer whose grant is used.")] = "",
 ) -> None:
     """Say how a port is opened: a psql line, a URL, an s3 address; credentials by reference."""
     from cli import access
@@ -152,7 +162,10 @@ def dashboards_pull(product: Annotated[str, typer.Argument(metavar="DOMAIN/PRODU
 
 @catalogue_app.command("register")
 def catalogue_register(
-    stack: Annotated[list[str] | None, typer.Option("--stack", "-s", help="One stack; all of the backend without it.")] = None, json: Json = False
+    stack: Annotated[
+        list[str] | None, typer.Option("--stack", "-s", help="One stack; all of the backend without it.")
+    ] = None,
+    json: Json = False,
 ) -> None:
     """Reconcile the catalogue with the newest succeeded update of a stack."""
     from cli import registration
@@ -172,7 +185,9 @@ def catalogue_serve(
 
 
 @catalogue_app.command("show")
-def catalogue_show(urn: Annotated[str, typer.Argument(help="A product; all without it.")] = "", json: Json = False) -> None:
+def catalogue_show(
+    urn: Annotated[str, typer.Argument(help="A product; all without it.")] = "", json: Json = False
+) -> None:
     """List the products, or show one."""
     from cli import registration
 

@@ -43,19 +43,28 @@ def run(name: str, environment: str) -> None:
     domain, product, job = parts(name)
     home = home_of(current, f"{domain}-{environment}")
     prefix = f"{product}--{job}" if job else f"{product}--"
-    jobs = sorted((folder.name for folder in (home / "jobs").glob("*") if (folder / "job.json").is_file()), key=lambda n: n)
+    jobs = sorted(
+        (folder.name for folder in (home / "jobs").glob("*") if (folder / "job.json").is_file()), key=lambda n: n
+    )
     chosen = [j for j in jobs if j == prefix or j.startswith(prefix if prefix.endswith("--") else prefix + "--")]
     chosen = [j for j in chosen if job or not j.endswith("--role")]
     if not chosen:
         known = {j.removeprefix(f"{product}--").rpartition("--")[0] for j in jobs if j.startswith(f"{product}--")}
-        raise UserError(f"there is no job `{name}` in {domain}-{environment}", hint=near(job, known) if known else f"mesh up {domain}")
+        raise UserError(
+            f"there is no job `{name}` in {domain}-{environment}",
+            hint=near(job, known) if known else f"mesh up {domain}",
+        )
     runner = current.root / "providers" / "mesh" / "runner.py"
     for job_name in chosen:
         output.err.print(f"running {job_name}")
         started = time.time()
-        code = subprocess.run([sys.executable, str(runner), "run", str(home), job_name, "--by", "hand"], check=False).returncode
+        code = subprocess.run(
+            [sys.executable, str(runner), "run", str(home), job_name, "--by", "hand"], check=False
+        ).returncode
         if code:
-            output.err.print(f"[bold red]error:[/] {job_name} failed with code {code}; `mesh logs {domain}/{product}` shows more")
+            output.err.print(
+                f"[bold red]error:[/] {job_name} failed with code {code}; `mesh logs {domain}/{product}` shows more"
+            )
             sys.exit(1)
         output.err.print(f"[green]✓[/] {job_name} in {time.time() - started:.1f} s")
 
@@ -63,9 +72,17 @@ def run(name: str, environment: str) -> None:
 def status(names: list[str], environment: str, *, as_json: bool) -> None:
     """Every process and port, asked now; code 1 where one is silent."""
     current = project.here()
-    wanted = {name.partition("/")[0]: name.partition("/")[2] for name in names} or dict.fromkeys(domains(current.stacks), "")
+    wanted = {name.partition("/")[0]: name.partition("/")[2] for name in names} or dict.fromkeys(
+        domains(current.stacks), ""
+    )
     with ThreadPoolExecutor(4) as pool:
-        exports = dict(zip(wanted, pool.map(lambda d: query(current, "stack", "export", "-s", f"{d}-{environment}"), wanted), strict=True))
+        exports = dict(
+            zip(
+                wanted,
+                pool.map(lambda d: query(current, "stack", "export", "-s", f"{d}-{environment}"), wanted),
+                strict=True,
+            )
+        )
     rows: list[dict[str, Any]] = []
     for domain, export in exports.items():
         for resource in ((export or {}).get("deployment") or {}).get("resources") or []:
@@ -73,7 +90,9 @@ def status(names: list[str], environment: str, *, as_json: bool) -> None:
             if wanted[domain] and name.split("--")[0] != wanted[domain]:
                 continue
             for endpoint, (host, port, url) in endpoints(resource).items():
-                rows.append({"domain": domain, "name": name, "endpoint": endpoint, "address": f"{host}:{port}", "url": url})
+                rows.append(
+                    {"domain": domain, "name": name, "endpoint": endpoint, "address": f"{host}:{port}", "url": url}
+                )
     with ThreadPoolExecutor(16) as pool:
         for row, answer in zip(rows, pool.map(lambda r: probe(r["address"], r["url"]), rows), strict=True):
             row["healthy"], row["answer"] = answer
@@ -99,7 +118,11 @@ def endpoints(resource: dict[str, Any]) -> dict[str, tuple[str, int, str]]:
         return {"sql" if kind.endswith("Server") else "s3": (outputs["host"], int(outputs["port"]), "")}
     if kind == "mesh:index:Process":
         return {
-            name: (entry["host"], int(entry["port"]), entry.get("url") or "" if str(entry.get("url", "")).startswith("http") else "")
+            name: (
+                entry["host"],
+                int(entry["port"]),
+                entry.get("url") or "" if str(entry.get("url", "")).startswith("http") else "",
+            )
             for name, entry in (outputs.get("endpoints") or {}).items()
         }
     return {}
@@ -128,7 +151,9 @@ def logs(name: str, environment: str, lines: int) -> None:
     domain, product, component = parts(name)
     home = home_of(current, f"{domain}-{environment}")
     prefix = f"{product}--{component}" if component else product
-    files = sorted(file for file in (home / "logs").glob("*.log") if file.stem == prefix or file.stem.startswith(prefix + "--"))
+    files = sorted(
+        file for file in (home / "logs").glob("*.log") if file.stem == prefix or file.stem.startswith(prefix + "--")
+    )
     if not files:
         known = {file.stem.split("--")[0] for file in (home / "logs").glob("*.log")}
         raise UserError(f"there is no log of `{name}` in {domain}-{environment}", hint=near(product, known))

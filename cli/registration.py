@@ -85,7 +85,9 @@ def show(urn: str, *, as_json: bool) -> None:
     for entry in entries:
         record = entry.content
         ports = ", ".join(f"{port['name']} ({port['protocol']})" for port in record["ports"])
-        table.add_row(f"{record['domain']}/{record['name']}", record["environment"], entry.state, record["owner"], ports)
+        table.add_row(
+            f"{record['domain']}/{record['name']}", record["environment"], entry.state, record["owner"], ports
+        )
     output.out.print(table)
 
 
@@ -103,7 +105,9 @@ def serve(host: str, port: int) -> None:
         try:
             listening.bind((host, port))
         except OSError as error:
-            raise UserError(f"can't listen on {host}:{port}: {error.strerror}", hint="choose another `--port`, 0 for a free one") from None
+            raise UserError(
+                f"can't listen on {host}:{port}: {error.strerror}", hint="choose another `--port`, 0 for a free one"
+            ) from None
         output.err.print(f"catalogue on http://{host}:{listening.getsockname()[1]} (Ctrl-C ends it)")
         with store(current) as opened:
             server = uvicorn.Server(uvicorn.Config(create_app(opened), log_level="warning"))

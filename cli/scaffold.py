@@ -37,7 +37,9 @@ def product(name: str, template: str) -> None:
     parameters = "parameters:\n" + "".join(f"  {key}: # {p.description}\n" for key, p in required) if required else ""
     folder = current.stacks / domain / ident
     folder.mkdir(parents=True, exist_ok=True)
-    text = START.format(product=ident, domain=domain, template=template, major=found.version.split(".")[0], parameters=parameters)
+    text = START.format(
+        product=ident, domain=domain, template=template, major=found.version.split(".")[0], parameters=parameters
+    )
     file.write_text(text, encoding="utf-8")
     (folder / "example.csv").write_text("id,name\n1,first\n2,second\n", encoding="utf-8")
     stack = current.stacks / f"Pulumi.{domain}-dev.yaml"

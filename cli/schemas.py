@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pydantic
+
 from cli import output
 from components.errors import UserError, near
 
@@ -13,7 +15,7 @@ def schema(kind: str) -> dict[str, Any]:
     from stacks.manifest import Manifest
     from templates.template import TemplateModel
 
-    models = {"manifest": Manifest, "template": TemplateModel}
+    models: dict[str, type[pydantic.BaseModel]] = {"manifest": Manifest, "template": TemplateModel}
     if kind not in models:
         raise UserError(f"there is no schema `{kind}`", hint=near(kind, models))
     found = models[kind].model_json_schema(by_alias=True)

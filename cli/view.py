@@ -37,9 +37,17 @@ class Screen:
         if not self.show or err.is_terminal:
             return
         for step in list(operation.steps.values()):
-            if step.ended and step.urn not in self.said and step.op not in ("same", "read") and step.kind.startswith("mesh:index:"):
+            if (
+                step.ended
+                and step.urn not in self.said
+                and step.op not in ("same", "read")
+                and step.kind.startswith("mesh:index:")
+            ):
                 self.said.add(step.urn)
-                err.print(f"{operation.stack}: {_sign(step)} {step.name} ({short(step.kind)}, {step.ended - step.started:.0f} s)")
+                err.print(
+                    f"{operation.stack}: {_sign(step)} {step.name} "
+                    f"({short(step.kind)}, {step.ended - step.started:.0f} s)"
+                )
 
     def end(self, operation: Operation, outcome: Outcome) -> None:
         """A stack ended."""
@@ -86,14 +94,20 @@ def short(kind: str) -> str:
 def _sign(step: Step) -> str:
     if step.failed:
         return "failed"
-    return {"create": "+", "update": "~", "delete": "-", "replace": "+-", "create-replacement": "+-"}.get(step.op, step.op)
+    return {"create": "+", "update": "~", "delete": "-", "replace": "+-", "create-replacement": "+-"}.get(
+        step.op, step.op
+    )
 
 
 def summary(operation: Operation, outcome: Outcome, seconds: float) -> str:
     """One line about a finished stack."""
     if not outcome.ok:
         return f"[red]✗[/] {outcome.stack} failed after {seconds:.0f} s"
-    counts = [f"{count} {word}" for op, word in (("create", "new"), ("update", "changed"), ("replace", "replaced"), ("delete", "gone")) if (count := outcome.changes.get(op))]
+    counts = [
+        f"{count} {word}"
+        for op, word in (("create", "new"), ("update", "changed"), ("replace", "replaced"), ("delete", "gone"))
+        if (count := outcome.changes.get(op))
+    ]
     what = ", ".join(counts) or "no changes"
     return f"[green]✓[/] {outcome.stack} {DONE[operation.verb]} in {seconds:.0f} s: {what}"
 
@@ -101,7 +115,10 @@ def summary(operation: Operation, outcome: Outcome, seconds: float) -> str:
 def failures(outcome: Outcome) -> None:
     """Each thing that went wrong, once."""
     if lock := next((match for _, text in outcome.errors if (match := LOCKED.search(text))), None):
-        err.print(f"[bold red]error:[/] another operation works on {outcome.stack}: {lock['who']}, process {lock['pid']}, since {lock['when']}")
+        err.print(
+            f"[bold red]error:[/] another operation works on {outcome.stack}: "
+            f"{lock['who']}, process {lock['pid']}, since {lock['when']}"
+        )
         err.print("  [cyan]hint:[/] wait for it; if it is gone, run `pulumi cancel -s " + outcome.stack + "`")
         return
     said: set[str] = set()

@@ -54,7 +54,7 @@ class Component(pulumi.ComponentResource, Generic[A, O]):
     implementation: str
     outputs: O
     origin: str
-    """The name this component was first created under: what physical names are made from, so that a rename moves nothing."""
+    """The name it was first created under: physical names are made from it, so that a rename moves nothing."""
 
     def __init__(self, name: str, args: A, opts: pulumi.ResourceOptions) -> None:
         parent = opts.parent

@@ -117,7 +117,9 @@ class Ingest(Component[IngestArgs, IngestOutputs]):
 
     def described(self) -> str:
         """`sources.json`: what the program in the target loads."""
-        columns = {table.name: [dataclasses.asdict(column) for column in table.properties] for table in self.args.contract}
+        columns = {
+            table.name: [dataclasses.asdict(column) for column in table.properties] for table in self.args.contract
+        }
         entries = []
         for source in self.args.sources:
             entry = {key: value for key, value in dataclasses.asdict(source).items() if value is not None}

@@ -118,9 +118,13 @@ class Work:
             try:
                 self.files[name] = path.read_text(encoding="utf-8")
             except OSError:
-                raise UserError(f"`{self.owner.name}` needs the file {name}, which is not in {Path(folder).name}/") from None
+                raise UserError(
+                    f"`{self.owner.name}` needs the file {name}, which is not in {Path(folder).name}/"
+                ) from None
 
-    def job(self, command: tuple[str, ...], uses: tuple[Component[Any, Any], ...], schedule: Schedule | None, size: Size) -> Job:
+    def job(
+        self, command: tuple[str, ...], uses: tuple[Component[Any, Any], ...], schedule: Schedule | None, size: Size
+    ) -> Job:
         """The Job: it waits for its inputs and runs again when they were refilled."""
         return Job(
             self.owner.child("run"),

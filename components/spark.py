@@ -138,7 +138,9 @@ class SparkJob(Component[SparkJobArgs, SparkJobOutputs]):
 
     def compose(self) -> SparkJobOutputs:
         args = self.args
-        cluster = SparkCluster(self.child("cluster"), SparkClusterArgs(workers=args.workers, size=args.size), self.below())
+        cluster = SparkCluster(
+            self.child("cluster"), SparkClusterArgs(workers=args.workers, size=args.size), self.below()
+        )
         job = PythonJob(
             self.child("driver"),
             PythonJobArgs(

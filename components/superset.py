@@ -96,7 +96,9 @@ class Superset(Component[SupersetArgs, SupersetOutputs]):
         readers = {name: opened(port, self.child(f"reads-{name}"), self) for name, port in args.reads.items()}
         jobs = [self._import(folder, readers, service, admin, viewer) for folder in args.dashboards]
         # Known once the service answers and every dashboard is there.
-        revision = pulumi.Output.all(service.outputs.ready, *(job.outputs.revision for job in jobs)).apply(lambda r: str(r[-1]))
+        revision = pulumi.Output.all(service.outputs.ready, *(job.outputs.revision for job in jobs)).apply(
+            lambda r: str(r[-1])
+        )
         return SupersetOutputs(
             dashboard=Port(
                 protocol="http",
@@ -139,5 +141,7 @@ class Superset(Component[SupersetArgs, SupersetOutputs]):
         root = Path(self.args.folder) / folder
         files = sorted(root.rglob("*.yaml"))
         if not files:
-            raise UserError(f"the dashboard folder {folder} holds no files", hint="export the dashboard with `mesh dashboards pull`")
+            raise UserError(
+                f"the dashboard folder {folder} holds no files", hint="export the dashboard with `mesh dashboards pull`"
+            )
         return {f"dashboard/{file.relative_to(root).as_posix()}": file.read_text(encoding="utf-8") for file in files}

@@ -75,7 +75,7 @@ class Program:
         return found
 
     def run(self) -> None:
-        """Register everything and export the stack's outputs. The recording goes first: an error leaves no half stack."""
+        """Register everything and export outputs. The recording goes first: an error leaves no half stack."""
         estimates = self.estimates(self.recorded())
         self.target().verify()
         declaration = Declaration(self, estimates)
@@ -158,7 +158,8 @@ class Declaration:
                 for part in path:
                     if not isinstance(table, Mapping) or part not in table:
                         raise UserError(
-                            f"stack {stack} does not offer {port.from_} to {consumer}", hint=f"run `mesh up {domain}` first"
+                            f"stack {stack} does not offer {port.from_} to {consumer}",
+                            hint=f"run `mesh up {domain}` first",
                         )
                     table = table[part]
                 return table
@@ -187,7 +188,9 @@ class Declaration:
         for name, port in ports.items():
             if port.behind is None and port.credentials is None:
                 continue
-            readers = {self.domain.name: None} | {g.to: g.until.isoformat() for g in planned.written.model.grants if g.port == name}
+            readers = {self.domain.name: None} | {
+                g.to: g.until.isoformat() for g in planned.written.model.grants if g.port == name
+            }
             self.granted[f"{product.name}/{name}"] = {
                 reader: _credentials(opened(port, product.child(f"{name}-{slug(reader)}"), product, until))
                 for reader, until in readers.items()
@@ -222,7 +225,12 @@ class Declaration:
         ports = []
         for name, port in product.outputs.ports.items():
             contract = [
-                {"name": c.name, "logicalType": c.logicalType, "description": c.description or None, "personalData": c.personalData}
+                {
+                    "name": c.name,
+                    "logicalType": c.logicalType,
+                    "description": c.description or None,
+                    "personalData": c.personalData,
+                }
                 for table in planned.contracts.get(name, ())
                 for c in table.properties
             ]
@@ -259,10 +267,7 @@ class Declaration:
             "target": self.target.name,
             "ports": ports,
             "inputs": [{"name": port.name, "urn": urn(tenant, *port.parts)} for port in model.input_ports],
-            "sources": [
-                {"name": s.name, "kind": source_kind(s), "location": location(s)}
-                for s in model.sources
-            ],
+            "sources": [{"name": s.name, "kind": source_kind(s), "location": location(s)} for s in model.sources],
             "components": [
                 {"name": name, "type": kind, "implementation": self.target.built[name]}
                 for name, kind in self._components(planned)
@@ -277,7 +282,11 @@ class Declaration:
 def endpoint(port: Port) -> dict[str, Any]:
     """A port's address in the record's words."""
     if port.protocol == "s3":
-        return {"url": port.address["endpoint"], "bucket": port.address["bucket"], "prefix": port.address.get("prefix", "")}
+        return {
+            "url": port.address["endpoint"],
+            "bucket": port.address["bucket"],
+            "prefix": port.address.get("prefix", ""),
+        }
     if port.protocol in ("dask", "spark"):
         address = pulumi.Output.from_input(port.address["address"]).apply(lambda text: str(text).split("://")[-1])
         return {

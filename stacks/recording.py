@@ -97,7 +97,16 @@ def _intercepted(graph: list[Recorded]) -> Iterator[None]:
     """Replace registration inside the SDK by a note of it, and let unknown outputs pass through text as symbols."""
 
     def register(
-        res: Any, ty: str, name: str, custom: bool, remote: bool, dep: Any, props: Any, opts: Any, typ: Any = None, *_: Any
+        res: Any,
+        ty: str,
+        name: str,
+        custom: bool,
+        remote: bool,
+        dep: Any,
+        props: Any,
+        opts: Any,
+        typ: Any = None,
+        *_: Any,
     ) -> None:
         names = _types.input_type_py_to_pulumi_names(typ) if typ is not None else {}
         own = {names.get(key) or res.translate_input_property(key): value for key, value in props.items()}
@@ -139,8 +148,16 @@ def _intercepted(graph: list[Recorded]) -> Iterator[None]:
         (pulumi_resource, "read_resource", read),
         (pulumi_resource, "register_resource_outputs", lambda *_: None),
         (pulumi, "get", get),
-        (pulumi.Output, "concat", staticmethod(lambda *parts: _text(lambda plain: "".join(map(str, plain)), list(parts)))),
-        (pulumi.Output, "json_dumps", staticmethod(lambda value, **how: _text(lambda plain: json.dumps(plain, **how), value))),
+        (
+            pulumi.Output,
+            "concat",
+            staticmethod(lambda *parts: _text(lambda plain: "".join(map(str, plain)), list(parts))),
+        ),
+        (
+            pulumi.Output,
+            "json_dumps",
+            staticmethod(lambda value, **how: _text(lambda plain: json.dumps(plain, **how), value)),
+        ),
     )
     kept = [(owner, name, vars(owner)[name]) for owner, name, _ in replaced]
     try:
@@ -182,7 +199,9 @@ def _text(write: Callable[[Any], str], value: Any) -> pulumi.Output[str]:
         secret = any(data.is_secret for data in found)
         resources = {resource for data in found for resource in data.resources}
         known = all(data.is_known for data in found)
-        return pulumi_output._OutputData(resources=resources, value=write(_plain(value, set())), is_known=known, is_secret=secret)
+        return pulumi_output._OutputData(
+            resources=resources, value=write(_plain(value, set())), is_known=known, is_secret=secret
+        )
 
     return _made(asyncio.ensure_future(run()))
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -23,7 +24,7 @@ def find() -> str | None:
     except Exception:
         # Playwright reports a missing browser by several kinds of error; each means the same here.
         return None
-    return path if os.path.exists(path) else None
+    return path if Path(path).exists() else None
 
 
 def main() -> int:
@@ -33,7 +34,9 @@ def main() -> int:
     print("bringing Chromium for the browser tests", file=sys.stderr)
     if os.geteuid() == 0 and shutil.which("apt-get"):
         for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]):
-            subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+            subprocess.run(
+                command, check=False, stdout=subprocess.DEVNULL, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            )
     else:
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
     if find():

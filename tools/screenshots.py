@@ -37,7 +37,9 @@ def drawn(page: Page) -> None:
     )
 
 
-def dashboard(browser: Browser, url: str, login: dict[str, str], name: str = "delays", file: Path | None = None) -> Page:
+def dashboard(
+    browser: Browser, url: str, login: dict[str, str], name: str = "delays", file: Path | None = None
+) -> Page:
     """Log in, open a dashboard, wait until it is drawn."""
     page = browser.new_page(viewport={"width": 1440, "height": 2170}, bypass_csp=True)
     page.goto(f"{url}/login/", timeout=120_000)
@@ -58,9 +60,7 @@ def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     url = mesh("open", "flights/departures/dashboard")["address"]["url"]
     login = mesh("credentials", "flights/departures/dashboard")
-    serving = subprocess.Popen(
-        [MESH, "catalogue", "serve", "--port", "0"], cwd=ROOT, stderr=subprocess.PIPE, text=True
-    )
+    serving = subprocess.Popen([MESH, "catalogue", "serve", "--port", "0"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     try:
         assert serving.stderr is not None
         catalogue = serving.stderr.readline().split("catalogue on ")[1].split()[0]

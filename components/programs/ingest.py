@@ -1,6 +1,5 @@
 """Loads the sources that `sources.json` lists into a database schema or a bucket, by the `dlt` library."""
 
-import glob
 import gzip
 import importlib.metadata
 import io
@@ -25,11 +24,11 @@ os.environ |= {
     "SCHEMA__NAMING": "direct",
 }
 
-import dlt  # noqa: E402
-import pyarrow as pa  # noqa: E402
-import pyarrow.csv  # noqa: E402
-import pyarrow.json  # noqa: E402
-import pyarrow.parquet  # noqa: E402
+import dlt
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet
 
 TYPES = {
     "string": pa.string(),
@@ -63,7 +62,7 @@ def opened(source: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
         found = [str(file.locate()) for file in files if str(file).endswith(path)]
     else:
         path = source["file"]
-        found = sorted(glob.glob(path, recursive=True))
+        found = sorted(str(found) for found in Path("/").glob(path.lstrip("/")))
     if not found:
         raise SourceError(f"there is no file {path}")
     for file in found:
@@ -135,7 +134,9 @@ def agreed(source: dict[str, Any], table: pa.Table) -> pa.Table:
             try:
                 values = values.cast(wanted)
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                raise SourceError(f"column `{column['name']}` should be {column['logicalType']}, found {values.type}") from None
+                raise SourceError(
+                    f"column `{column['name']}` should be {column['logicalType']}, found {values.type}"
+                ) from None
         if column.get("required") and values.null_count:
             raise SourceError(f"column `{column['name']}` is required; {values.null_count:,} rows have no value")
         arrays.append(values)
@@ -218,7 +219,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ingest-", dir=Path.cwd()) as work:
         pipeline = dlt.pipeline("ingest", pipelines_dir=work, destination=made, dataset_name=dataset)
         pipeline.run(resources, **how)
-    print(f"::mesh:: {json.dumps({'rows': sum(t.num_rows for t in tables.values()), 'tables': {n: t.num_rows for n, t in tables.items()}})}")
+    counts = {name: table.num_rows for name, table in tables.items()}
+    print("::mesh::", json.dumps({"rows": sum(counts.values()), "tables": counts}))
 
 
 if __name__ == "__main__":
@@ -230,4 +232,5 @@ if __name__ == "__main__":
     except Exception as error:  # dlt wraps a failure several times; the last cause is the one to tell
         while error.__cause__ is not None or error.__context__ is not None:
             error = error.__cause__ or error.__context__  # type: ignore[assignment]
-        sys.exit(f"loading failed: {type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}")
+        first = (str(error).strip().splitlines() or [""])[0]
+        sys.exit(f"loading failed: {type(error).__name__}: {first}")

@@ -42,7 +42,9 @@ def connected() -> "psycopg.Connection[tuple[object, ...]]":
     raise AssertionError
 
 
-def make(connection: "psycopg.Connection[tuple[object, ...]]", role: str, schema: str, privilege: str, until: str) -> None:
+def make(
+    connection: "psycopg.Connection[tuple[object, ...]]", role: str, schema: str, privilege: str, until: str
+) -> None:
     """One group reads the schema, one owns it; roles are members, so tables made later are covered as well."""
     readers, writers = sql.Identifier(f"{schema}_read"), sql.Identifier(f"{schema}_write")
     name, space = sql.Identifier(role), sql.Identifier(schema)
@@ -63,13 +65,17 @@ def make(connection: "psycopg.Connection[tuple[object, ...]]", role: str, schema
         "GRANT SELECT ON ALL TABLES IN SCHEMA {space} TO {readers}",
         "ALTER DEFAULT PRIVILEGES FOR ROLE {writers} IN SCHEMA {space} GRANT SELECT ON TABLES TO {readers}",
     ):
-        run(sql.SQL(statement).format(database=database, space=space, readers=readers, writers=writers))  # type: ignore[arg-type]
+        run(sql.SQL(statement).format(database=database, space=space, readers=readers, writers=writers))
     if not known(connection, role):
         run(sql.SQL("CREATE ROLE {} LOGIN").format(name))
     # Only the SCRAM verifier leaves this process: no password in the server's log, whatever fails.
     verifier = connection.pgconn.encrypt_password(os.environ["ROLE_PASSWORD"].encode(), role.encode(), b"scram-sha-256")
     expiry = f"{until} 23:59:59+00" if until else "infinity"
-    run(sql.SQL("ALTER ROLE {} PASSWORD {} VALID UNTIL {}").format(name, sql.Literal(verifier.decode()), sql.Literal(expiry)))
+    run(
+        sql.SQL("ALTER ROLE {} PASSWORD {} VALID UNTIL {}").format(
+            name, sql.Literal(verifier.decode()), sql.Literal(expiry)
+        )
+    )
     if privilege == "write":
         run(sql.SQL("GRANT {} TO {}").format(writers, name))
         # What it makes belongs to the group: a later loader can replace it.

@@ -46,7 +46,7 @@ def configured(folder: Path) -> None:
 
 
 def main() -> None:
-    """`master HOST PORT WEB`, `worker HOST PORT WEB CORES MEMORY`, or `client SCRIPT`; the first word after: a folder."""
+    """`master FOLDER HOST PORT WEB`, `worker FOLDER HOST PORT WEB CORES MEMORY`, or `client FOLDER SCRIPT`."""
     role, folder, *rest = sys.argv[1:]
     configured(Path(folder))
     if role == "client":
@@ -57,7 +57,16 @@ def main() -> None:
     spark_class = str(Path(os.environ["SPARK_HOME"]) / "bin" / "spark-class")
     properties = ["--properties-file", str(Path(folder) / "spark-defaults.conf")]
     host, port, web, *more = rest
-    command = [spark_class, f"org.apache.spark.deploy.{role}.{role.title()}", "--host", host, "--port", port, "--webui-port", web]
+    command = [
+        spark_class,
+        f"org.apache.spark.deploy.{role}.{role.title()}",
+        "--host",
+        host,
+        "--port",
+        port,
+        "--webui-port",
+        web,
+    ]
     if role == "worker":
         cores, memory = more
         os.environ["SPARK_WORKER_DIR"] = str(Path(folder) / "work")

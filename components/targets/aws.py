@@ -82,7 +82,11 @@ class Aws(Target):
     @cached_property
     def logs(self) -> aws.cloudwatch.LogGroup:
         return aws.cloudwatch.LogGroup(
-            "logs", name=f"/mesh/{self.settings.stack}", retention_in_days=LOG_DAYS, tags=self.shared_tags, opts=self.shared
+            "logs",
+            name=f"/mesh/{self.settings.stack}",
+            retention_in_days=LOG_DAYS,
+            tags=self.shared_tags,
+            opts=self.shared,
         )
 
     @cached_property
@@ -193,7 +197,9 @@ class Aws(Target):
         name = aws.servicediscovery.Service(
             service.name,
             name=host,
-            dns_config=aws.servicediscovery.ServiceDnsConfigArgs(namespace_id=self.network.names.id, dns_records=[record]),
+            dns_config=aws.servicediscovery.ServiceDnsConfigArgs(
+                namespace_id=self.network.names.id, dns_records=[record]
+            ),
             tags=tags,
             opts=self.under(service),
         )

@@ -15,7 +15,12 @@ class Network:
 
     def __init__(self, stack: str, region: str, tags: dict[str, str], options: pulumi.ResourceOptions) -> None:
         self.vpc = aws.ec2.Vpc(
-            "network", cidr_block="10.0.0.0/16", enable_dns_hostnames=True, enable_dns_support=True, tags=tags, opts=options
+            "network",
+            cidr_block="10.0.0.0/16",
+            enable_dns_hostnames=True,
+            enable_dns_support=True,
+            tags=tags,
+            opts=options,
         )
         gateway = aws.ec2.InternetGateway("gateway", vpc_id=self.vpc.id, tags=tags, opts=options)
         public = self._subnet("public", "10.0.0.0/24", f"{region}{ZONES[0]}", tags, options)
@@ -76,7 +81,13 @@ class Network:
         self, name: str, cidr: str, zone: str, tags: dict[str, str], options: pulumi.ResourceOptions
     ) -> aws.ec2.Subnet:
         return aws.ec2.Subnet(
-            name, vpc_id=self.vpc.id, cidr_block=cidr, availability_zone=zone, map_public_ip_on_launch=False, tags=tags, opts=options
+            name,
+            vpc_id=self.vpc.id,
+            cidr_block=cidr,
+            availability_zone=zone,
+            map_public_ip_on_launch=False,
+            tags=tags,
+            opts=options,
         )
 
     def _route(

@@ -24,17 +24,26 @@ def allow(
 ) -> iam.PolicyStatementArgs:
     """One statement of a policy."""
     return iam.PolicyStatementArgs(
-        effect=iam.PolicyStatementEffect.ALLOW, action=list(actions), resource=list(resources), condition=condition or None
+        effect=iam.PolicyStatementEffect.ALLOW,
+        action=list(actions),
+        resource=list(resources),
+        condition=condition or None,
     )
 
 
 def document(statements: Sequence[iam.PolicyStatementArgs]) -> iam.PolicyDocumentArgs:
     """A policy."""
-    return iam.PolicyDocumentArgs(version=iam.PolicyDocumentVersion.POLICY_DOCUMENT_VERSION_2012_10_17, statement=statements)
+    return iam.PolicyDocumentArgs(
+        version=iam.PolicyDocumentVersion.POLICY_DOCUMENT_VERSION_2012_10_17, statement=statements
+    )
 
 
 def role(
-    name: str, physical: str, statements: Sequence[iam.PolicyStatementArgs], tags: dict[str, str], options: pulumi.ResourceOptions
+    name: str,
+    physical: str,
+    statements: Sequence[iam.PolicyStatementArgs],
+    tags: dict[str, str],
+    options: pulumi.ResourceOptions,
 ) -> iam.Role:
     """A role that only ECS tasks take."""
     trust = iam.PolicyStatementArgs(
@@ -74,8 +83,13 @@ def task_definition(
     places = Places(endpoints)
     marks = {}
     for path, text in files.items():
-        stored = aws.s3.BucketObject(
-            f"{name}--{path}", bucket=shelf.bucket, key=f"{family}/{path}", content=places.fill(text), tags=tags, opts=options
+        stored = aws.s3.BucketObjectv2(
+            f"{name}--{path}",
+            bucket=shelf.bucket,
+            key=f"{family}/{path}",
+            content=places.fill(text),
+            tags=tags,
+            opts=options,
         )
         marks[path] = stored.etag
     reading = [
@@ -153,4 +167,9 @@ def health(endpoint: Endpoint, start_seconds: int) -> dict[str, Any]:
         if endpoint.health
         else f"import socket; socket.create_connection(('127.0.0.1', {endpoint.port}), 4)"
     )
-    return {"command": ["CMD", "python", "-c", ask], "interval": 10, "timeout": 5, "startPeriod": min(start_seconds, 300)}
+    return {
+        "command": ["CMD", "python", "-c", ask],
+        "interval": 10,
+        "timeout": 5,
+        "startPeriod": min(start_seconds, 300),
+    }

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 import pulumi
-import pulumi_kubernetes as k8s
 from pulumi_kubernetes import apps, batch, core, meta
 
 from components import mesh
@@ -34,12 +32,11 @@ from components.primitives import (
     locked,
     program,
 )
-from components.targets import StackSettings, Target, implements
+from components.targets import StackSettings, implements
 from components.targets.containers import DATA, FILES, Places, address, image_of
-from components.targets.kubernetes_pod import claim_spec, data, file_key, label, port_name, probe, scratch, template
+from components.targets.kubernetes_objects import Objects, physical, selected
+from components.targets.kubernetes_pod import data, probe, scratch, template
 
-NAME_LIMIT = 52
-"""A StatefulSet's pods carry its name and a hash of 11 characters in a label of 63."""
 ADMINISTRATOR = "mesh_admin"
 POSTGRES = Endpoint(protocol="sql", port=5432)
 OBJECTS = Endpoint(protocol="s3", port=8333, health="/healthz")
@@ -59,14 +56,16 @@ WEED = (
     "master.volumeSizeLimitMB=1024",
     "master.telemetry=false",
 )
-WEED_TOKENS = tuple(f"WEED_JWT_{part}KEY" for part in ("SIGNING_", "SIGNING_READ_", "FILER_SIGNING_", "FILER_SIGNING_READ_"))
+WEED_TOKENS = tuple(
+    f"WEED_JWT_{part}KEY" for part in ("SIGNING_", "SIGNING_READ_", "FILER_SIGNING_", "FILER_SIGNING_READ_")
+)
 """Its inner HTTP servers answer only what carries a token signed by these keys."""
 SECRETS = "/secrets"
 SERVICE_DATA = 10
 """GiB for a service that keeps files of its own."""
 
 
-class Kubernetes(Target):
+class Kubernetes(Objects):
     """`meshwright:namespace` names a namespace that is there; without it the stack makes one of its own name."""
 
     name = "kubernetes"
@@ -79,41 +78,9 @@ class Kubernetes(Target):
         self.hosts: dict[str, pulumi.Output[str]] = {}
         """Where each Bucket's store answers, by name."""
 
-    @cached_property
-    def provider(self) -> k8s.Provider:
-        context = self.settings.values.get("context")
-        return k8s.Provider("kubernetes", context=str(context) if context else None)
-
-    @cached_property
-    def namespace(self) -> pulumi.Input[str]:
-        given = self.settings.values.get("namespace")
-        if given:
-            return str(given)
-        tags = self.settings.shared_tags().as_map()
-        labels = {key: label(value) for key, value in tags.items()} | {"pod-security.kubernetes.io/enforce": "restricted"}
-        made = core.v1.Namespace(
-            "namespace",
-            metadata=meta.v1.ObjectMetaArgs(name=self.settings.stack, labels=labels),
-            opts=pulumi.ResourceOptions(provider=self.provider),
-        )
-        return made.metadata.name
-
-    def under(self, component: Component[Any, Any], **options: Any) -> pulumi.ResourceOptions:
-        """Options that place a resource of this cluster under a component."""
-        return component.below(provider=self.provider, **options)
-
     def image(self, software: str) -> str:
         """The image of a software that the target itself needs."""
         return image_of(self.settings.values["registry"], locked(software))
-
-    def meta(self, component: Component[Any, Any], name: str | None = None) -> meta.v1.ObjectMetaArgs:
-        """Where an object stands and whose it is; without a name the provider makes a new one for each content."""
-        return meta.v1.ObjectMetaArgs(name=name, namespace=self.namespace, labels=self.labels(component))
-
-    def labels(self, component: Component[Any, Any]) -> dict[str, str]:
-        """The component's tags, made legal, and what selects its pods."""
-        tags = {key: label(value) for key, value in component.context.tags.as_map().items()}
-        return {**tags, **selected(component)}
 
     @implements(Secret)
     def secret_object(self, secret: Secret) -> SecretOutputs:
@@ -130,7 +97,7 @@ class Kubernetes(Target):
     def postgres_stateful_set(self, database: Database) -> DatabaseOutputs:
         args = database.args
         password = Secret(database.child("admin"), SecretArgs(), database.below())
-        files = self._files(database, {"database.sh": program("database.sh")})
+        files = self.files(database, {"database.sh": program("database.sh")})
         kept = core.v1.SecretVolumeSourceArgs(secret_name=self.secrets[password.name].metadata.name, default_mode=0o440)
         pod = template(
             self.labels(database),
@@ -145,8 +112,8 @@ class Kubernetes(Target):
             volumes=[core.v1.VolumeArgs(name="secrets", secret=kept)],
             mounts=[data(), core.v1.VolumeMountArgs(name="secrets", mount_path=SECRETS, read_only=True)],
         )
-        host = self._service(database, {"sql": POSTGRES}, headless=True)
-        ready = self._stateful_set(database, pod, host, args.storage)
+        host = self.service(database, {"sql": POSTGRES}, headless=True)
+        ready = self.stateful_set(database, pod, host, args.storage)
         connection = Port(
             protocol="sql",
             address={"host": ready, "port": POSTGRES.port, "database": args.name, "schema": "public"},
@@ -159,20 +126,20 @@ class Kubernetes(Target):
     def seaweedfs_stateful_set(self, bucket: Bucket) -> BucketOutputs:
         secret = Secret(bucket.child("owner"), SecretArgs(length=40), bucket.below())
         key = self.secrets[secret.name]
-        host = self._service(bucket, {"s3": OBJECTS, **WEED_INSIDE}, headless=True)
+        host = self.service(bucket, {"s3": OBJECTS, **WEED_INSIDE}, headless=True)
         pod = template(
             self.labels(bucket),
             image=self.image("seaweedfs"),
             command=["weed", "server", *(f"-{flag}" for flag in WEED), pulumi.Output.concat("-ip=", host)],
             size=bucket.args.size,
-            # The first two make an administrator, so that nobody is let in without a key; the others close what is inside.
+            # The first two make an administrator: nobody gets in without a key. The others close what is inside.
             environment={"AWS_ACCESS_KEY_ID": "owner"},
-            secrets={name: key for name in ("AWS_SECRET_ACCESS_KEY", *WEED_TOKENS)},
+            secrets=dict.fromkeys(("AWS_SECRET_ACCESS_KEY", *WEED_TOKENS), key),
             endpoints={"s3": OBJECTS},
             probe=probe(OBJECTS),
             mounts=[data()],
         )
-        ready = self.hosts[bucket.name] = self._stateful_set(bucket, pod, host, bucket.args.storage)
+        ready = self.hosts[bucket.name] = self.stateful_set(bucket, pod, host, bucket.args.storage)
         owner = self._bucket_key(bucket, bucket, "owner", secret, "Admin,Read,Write,List,Tagging")
         endpoint = pulumi.Output.concat("http://", ready, f":{OBJECTS.port}")
         objects = Port(
@@ -207,11 +174,11 @@ class Kubernetes(Target):
             size=args.size,
             environment=places.fill_all(args.environment),
             secrets={key: self.secrets[secret.name] for key, secret in args.secrets.items()},
-            files=self._files(service, places.fill_all(args.files)),
+            files=self.files(service, places.fill_all(args.files)),
             paths=list(args.files),
             endpoints=args.endpoints,
             probe=probe(first) if first else None,
-            volumes=[self._kept(service) if keeps_data(service) else scratch()],
+            volumes=[self.kept(service, SERVICE_DATA) if keeps_data(service) else scratch()],
             mounts=[data()],
         )
         running = apps.v1.Deployment(
@@ -226,7 +193,7 @@ class Kubernetes(Target):
             ),
             opts=self.under(service),
         )
-        host = self._service(service, args.endpoints, headless=False)
+        host = self.service(service, args.endpoints, headless=False)
         # Whoever reads the address waits until the pods are ready.
         ready = pulumi.Output.all(running.id, host).apply(lambda known: str(known[1]))
         ports = {
@@ -238,7 +205,7 @@ class Kubernetes(Target):
     @implements(Job)
     def batch_job(self, job: Job) -> JobOutputs:
         args, places = job.args, Places()
-        files = self._files(job, places.fill_all(args.files))
+        files = self.files(job, places.fill_all(args.files))
         pod = template(
             self.labels(job),
             image=image_of(self.settings.values["registry"], args.software),
@@ -300,81 +267,10 @@ class Kubernetes(Target):
         )
         return Job(owner.child("rights"), args, owner.below()).outputs
 
-    def _stateful_set(
-        self, owner: Component[Any, Any], pod: core.v1.PodTemplateSpecArgs, host: pulumi.Output[str], storage: int
-    ) -> pulumi.Output[str]:
-        """One pod with a volume that outlives it; `host` again, known once the pod is ready."""
-        name = physical(owner)
-        claim = core.v1.PersistentVolumeClaimArgs(
-            metadata=meta.v1.ObjectMetaArgs(name="data", labels=self.labels(owner)), spec=claim_spec(storage)
-        )
-        made = apps.v1.StatefulSet(
-            owner.name,
-            metadata=self.meta(owner, name),
-            spec=apps.v1.StatefulSetSpecArgs(
-                selector=meta.v1.LabelSelectorArgs(match_labels=selected(owner)),
-                service_name=name,
-                replicas=1,
-                template=pod,
-                volume_claim_templates=[claim],
-            ),
-            opts=self.under(owner, protect=self.settings.protected),
-        )
-        return pulumi.Output.all(made.id, host).apply(lambda known: str(known[1]))
-
-    def _service(
-        self, owner: Component[Any, Any], endpoints: Mapping[str, Endpoint], *, headless: bool
-    ) -> pulumi.Output[str]:
-        """The name under which other pods find this one, and the ports they may use."""
-        ports = [
-            core.v1.ServicePortArgs(name=port_name(key), port=endpoint.port, target_port=endpoint.port)
-            for key, endpoint in endpoints.items()
-        ]
-        made = core.v1.Service(
-            owner.name,
-            metadata=self.meta(owner, physical(owner)),
-            spec=core.v1.ServiceSpecArgs(
-                type="ClusterIP",
-                cluster_ip="None" if headless else None,
-                # A store's parts find each other under this name before they are ready.
-                publish_not_ready_addresses=headless,
-                selector=selected(owner),
-                ports=ports,
-            ),
-            opts=self.under(owner),
-        )
-        return pulumi.Output.concat(made.metadata.name, ".", self.namespace, ".svc")
-
-    def _files(self, owner: Component[Any, Any], files: Mapping[str, pulumi.Input[str]]) -> core.v1.ConfigMap | None:
-        if not files:
-            return None
-        content = {file_key(path): text for path, text in files.items()}
-        return core.v1.ConfigMap(owner.name, metadata=self.meta(owner), data=content, opts=self.under(owner))
-
-    def _kept(self, service: Service) -> core.v1.VolumeArgs:
-        claim = core.v1.PersistentVolumeClaim(
-            service.name,
-            metadata=self.meta(service, physical(service)),
-            spec=claim_spec(SERVICE_DATA),
-            opts=self.under(service, protect=self.settings.protected),
-        )
-        source = core.v1.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim.metadata.name)
-        return core.v1.VolumeArgs(name="data", persistent_volume_claim=source)
-
-
-def physical(component: Component[Any, Any]) -> str:
-    """A component's name inside the namespace."""
-    return shortened(component.origin, NAME_LIMIT)
-
 
 def bucket_name(bucket: Bucket) -> str:
     """A bucket's name in its own store."""
     return shortened(bucket.origin, 63)
-
-
-def selected(component: Component[Any, Any]) -> dict[str, str]:
-    """The label that finds a component's pods."""
-    return {"app.kubernetes.io/name": physical(component)}
 
 
 def keeps_data(service: Service) -> bool:

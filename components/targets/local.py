@@ -206,9 +206,7 @@ class Local(Target):
         run = mesh.JobRun(job.name, inputs, job.below())
         if args.schedule or args.after:
             self.repeating.append(run)
-        return JobOutputs(
-            revision=run.revision, job=pulumi.Output.from_input(f"{self.home}/jobs/{job.origin}")
-        )
+        return JobOutputs(revision=run.revision, job=pulumi.Output.from_input(f"{self.home}/jobs/{job.origin}"))
 
     def finish(self) -> None:
         """Start the stack's scheduler where a job has a schedule or follows another."""

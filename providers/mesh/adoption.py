@@ -1,4 +1,4 @@
-"""Adoption: a new resource that finds its thing there already takes it over, and the old one's delete leaves it alone."""
+"""Adoption: a new resource takes over a thing that is there already, and the old one's delete leaves it alone."""
 
 from __future__ import annotations
 

@@ -198,7 +198,9 @@ def shown_identity(item: dict[str, Any], bucket: str) -> dict[str, Any] | None:
     if item.get("until") and _expired(item["until"]):
         return None
     prefix = item.get("prefix", "")
-    return _identity(item, [f"{action}:{bucket}{f'/{prefix}*' if prefix and action != 'List' else ''}" for action in item["actions"]])
+    return _identity(
+        item, [f"{action}:{bucket}{f'/{prefix}*' if prefix and action != 'List' else ''}" for action in item["actions"]]
+    )
 
 
 def _items(inputs: Inputs) -> list[dict[str, Any]]:

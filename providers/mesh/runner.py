@@ -1,7 +1,8 @@
 """Runs one job once: `python runner.py run HOME NAME --by hand`; every run of every job goes through here.
 
 Streams the job's output (secrets masked) to stdout and `logs/NAME.log`, appends a record to `logs/NAME.runs.jsonl`,
-and exits with the job's code (124: time limit, 130: interrupted, 2: could not run). Standard library alone: it starts fast.
+and exits with the job's code (124: time limit, 130: interrupted, 2: could not run). It starts fast: standard library
+alone.
 """
 
 from __future__ import annotations

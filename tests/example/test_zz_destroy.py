@@ -1,4 +1,4 @@
-"""The last test of this folder: destroy leaves no process, no port, no file but logs, and a tombstone in the catalogue."""
+"""The last of this folder: destroy leaves no process, port or file but logs, and tombstones in the catalogue."""
 
 from __future__ import annotations
 

@@ -74,7 +74,9 @@ def script(small: Running, text: str, requirements: str = "[]") -> None:
     folder = small.root / "stacks" / "sales" / "job"
     folder.mkdir(exist_ok=True)
     (folder / "job.py").write_text(text)
-    manifest = HEAD.format(name="job") + f"template: script@1\nparameters: {{script: job.py, requirements: {requirements}}}\n"
+    manifest = (
+        HEAD.format(name="job") + f"template: script@1\nparameters: {{script: job.py, requirements: {requirements}}}\n"
+    )
     (small.root / "stacks" / "sales" / "job.yaml").write_text(manifest)
 
 
@@ -163,7 +165,11 @@ def test_ctrl_c_leaves_things_clean(small: Running) -> None:
     _, said = going.communicate(timeout=60)
     assert going.returncode == 130, said
     assert not list((small.root / ".state" / ".pulumi" / "locks").rglob("*.json"))
-    running = [f.name for f in Path("/proc").glob("[0-9]*") if b"job.py" in _cmdline(f) and str(small.root).encode() in _cmdline(f)]
+    running = [
+        f.name
+        for f in Path("/proc").glob("[0-9]*")
+        if b"job.py" in _cmdline(f) and str(small.root).encode() in _cmdline(f)
+    ]
     assert running == []
     script(small, "print('short')\n")
     assert small.mesh("up").returncode == 0
@@ -197,5 +203,9 @@ def test_a_data_path_that_cannot_be_written_is_refused(small: Running) -> None:
     assert done.returncode == 2
     assert "data path `/proc/mesh`" in done.stderr
     assert "Traceback" not in done.stderr
-    exported = json.loads(small.pulumi("stack", "export", "-s", "sales-dev").stdout)["deployment"].get("resources") or []
-    assert [r["type"] for r in exported if r["type"].startswith("mesh:index:") and r["type"] != "mesh:index:Placement"] == []
+    exported = (
+        json.loads(small.pulumi("stack", "export", "-s", "sales-dev").stdout)["deployment"].get("resources") or []
+    )
+    assert [
+        r["type"] for r in exported if r["type"].startswith("mesh:index:") and r["type"] != "mesh:index:Placement"
+    ] == []

@@ -1,4 +1,4 @@
-"""Manifests as people write them: those that are taken, and those that are refused with the sentence in their first lines."""
+"""Manifests as people write them: those that are taken, and those that are refused with their first lines' sentence."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def shop(little: LittleMesh) -> LittleMesh:
 def expected(file: Path) -> str:
     """The comment at the head of a file."""
     lines = file.read_bytes().splitlines()
-    head = [line.decode("ascii") for line in lines[: next((i for i, x in enumerate(lines) if not x.startswith(b"#")), None)]]
+    head = [
+        line.decode("ascii") for line in lines[: next((i for i, x in enumerate(lines) if not x.startswith(b"#")), None)]
+    ]
     return "\n".join(line.removeprefix("# ") for line in head)
 
 

@@ -45,14 +45,15 @@ def flights() -> pd.DataFrame:
     departures = read(
         "DEPARTURES",
         """SELECT f.month, f.day, f.carrier, f.flight, f.origin, f.dest, f.hour, f.minute, f.distance, f.dep_delay,
-                  2013 - p.year AS plane_age, extract(isodow FROM make_date(2013, f.month::int, f.day::int))::int AS weekday
+                  2013 - p.year AS plane_age,
+                  extract(isodow FROM make_date(2013, f.month::int, f.day::int))::int AS weekday
              FROM flights f LEFT JOIN planes p USING (tailnum) WHERE f.dep_delay IS NOT NULL""",
     )
     weather = read(
         "WEATHER",
         "SELECT origin, month, day, hour, temp, dewp, humid, wind_dir, wind_speed, precip, pressure, visib FROM weather",
     )
-    weather = weather.drop_duplicates(["origin", "month", "day", "hour"])  # the hour that the clock repeats in autumn
+    weather = weather.drop_duplicates(["origin", "month", "day", "hour"])  # an hour repeats in autumn
     return departures.merge(weather, how="left", on=["origin", "month", "day", "hour"], validate="many_to_one")
 
 
@@ -87,13 +88,17 @@ def main() -> None:
     print("::mesh::", json.dumps({"rows": int(december.sum()), "auc": auc}))
 
 
-def save(data: pd.DataFrame, late: "pd.Series[bool]", probability: Any, auc: float, workers: list[str], fitted: int) -> None:
+def save(
+    data: pd.DataFrame, late: "pd.Series[bool]", probability: Any, auc: float, workers: list[str], fitted: int
+) -> None:
     """Predictions and metrics, replaced in one transaction."""
     with connect("TARGET") as connection:
         connection.execute(
             """DROP TABLE IF EXISTS predictions, metrics;
-               CREATE TABLE predictions (month int, day int, hour int, minute int, flight int, probability float8, late bool);
-               CREATE TABLE metrics (auc float8, rows int, fitted_rows int, features text[], workers text[], fitted_at timestamptz)"""
+               CREATE TABLE predictions
+                 (month int, day int, hour int, minute int, flight int, probability float8, late bool);
+               CREATE TABLE metrics
+                 (auc float8, rows int, fitted_rows int, features text[], workers text[], fitted_at timestamptz)"""
         )
         columns = [data[name].astype(int) for name in ("month", "day", "hour", "minute", "flight")]
         with connection.cursor().copy("COPY predictions FROM STDIN") as copy:

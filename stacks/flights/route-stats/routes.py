@@ -30,7 +30,8 @@ def month(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for number in batch.column(0).to_pylist():
                 rows = connection.execute(
-                    "SELECT origin, dest, dep_delay::float8, arr_delay::float8 FROM flights WHERE month = %s", (number + 1,)
+                    "SELECT origin, dest, dep_delay::float8, arr_delay::float8 FROM flights WHERE month = %s",
+                    (number + 1,),
                 ).fetchall()
                 columns = zip(*rows, strict=True)
                 arrays = [pa.array(values, kind) for values, kind in zip(columns, COLUMNS.values(), strict=True)]
@@ -51,15 +52,22 @@ def routes(flights: DataFrame) -> DataFrame:
 def write(rows: list[dict[str, Any]]) -> None:
     """One Parquet file, replaced as a whole."""
     store = pyarrow.fs.S3FileSystem(
-        endpoint_override=BUCKET["ENDPOINT"], access_key=BUCKET["ACCESS_KEY"], secret_key=BUCKET["SECRET_KEY"], region="us-east-1"
+        endpoint_override=BUCKET["ENDPOINT"],
+        access_key=BUCKET["ACCESS_KEY"],
+        secret_key=BUCKET["SECRET_KEY"],
+        region="us-east-1",
     )
-    pyarrow.parquet.write_table(pa.Table.from_pylist(rows), f"{BUCKET['BUCKET']}/routes/routes.parquet", filesystem=store)
+    pyarrow.parquet.write_table(
+        pa.Table.from_pylist(rows), f"{BUCKET['BUCKET']}/routes/routes.parquet", filesystem=store
+    )
 
 
 def main() -> None:
     """Read, compute, write."""
     spark = SparkSession.builder.appName("route-stats").getOrCreate()
-    flights = spark.range(0, MONTHS, 1, MONTHS).mapInArrow(month, "origin string, dest string, dep_delay double, arr_delay double")
+    flights = spark.range(0, MONTHS, 1, MONTHS).mapInArrow(
+        month, "origin string, dest string, dep_delay double, arr_delay double"
+    )
     found = [row.asDict() for row in routes(flights).orderBy("origin", "dest").collect()]
     spark.stop()
     write(found)
