@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 import pulumi
@@ -20,6 +22,9 @@ COMPUTED = "(computed)"
 
 SECRET = "(secret)"
 """Stands for every secret."""
+
+SYMBOL = re.compile(r"\$\{[^{}#]+#[^{}]+\}")
+"""`${type::name#property}`: the output of a resource, in whatever text it was put into."""
 
 
 @dataclass
@@ -36,10 +41,6 @@ class Recorded:
     depends_on: Any = None
     inputs: dict[str, Any] = field(default_factory=dict)
     dependencies: set[str] = field(default_factory=set)
-
-
-class Unresolved(Exception):
-    """An output of the recorded program failed or never resolved."""
 
 
 def record(program: Callable[[], Any]) -> list[Recorded]:
@@ -127,6 +128,8 @@ def _intercepted(graph: list[Recorded]) -> Iterator[None]:
             return
         res.__dict__["id"] = _symbol(res, "id")
         for key, value in props.items():
+            if value is None and typ is not None:
+                continue  # `get` makes it when it is read
             # As in a preview, a plain input is known as an output too; everything else waits for the engine.
             simple = isinstance(value, str | int | float | bool)
             output = _output(value, known=True, resources={res}) if simple else _symbol(res, names.get(key) or key)
@@ -142,12 +145,14 @@ def _intercepted(graph: list[Recorded]) -> Iterator[None]:
             found = self.__dict__[name] = _symbol(self, pulumi_name)
         return found
 
-    sdk_get = pulumi.get
+    sdk_get, sdk_getattr, sdk_getitem = pulumi.get, pulumi.Output.__getattr__, pulumi.Output.__getitem__
     replaced = (
         (pulumi_resource, "register_resource", register),
         (pulumi_resource, "read_resource", read),
         (pulumi_resource, "register_resource_outputs", lambda *_: None),
         (pulumi, "get", get),
+        (pulumi.Output, "__getattr__", lambda self, name: _part(self, f".{_camel(name)}") or sdk_getattr(self, name)),
+        (pulumi.Output, "__getitem__", lambda self, key: _part(self, f"[{key}]") or sdk_getitem(self, key)),
         (
             pulumi.Output,
             "concat",
@@ -176,6 +181,22 @@ def _urn(resource: Any) -> str:
 def _symbol(resource: Any, name: str) -> pulumi.Output[Any]:
     """An output that only the engine would know: `apply` does not run on it, text carries it along."""
     return _output(f"${{{_urn(resource)}#{name}}}", known=False, resources={resource})
+
+
+def _part(output: Any, path: str) -> pulumi.Output[Any] | None:
+    """The symbol of a part, where `output` is a symbol: `${urn#metadata}` -> `${urn#metadata.name}`."""
+    future = output.__dict__.get("_data")
+    if path.startswith("._") or not (isinstance(future, asyncio.Future) and future.done()):
+        return None
+    data = future.result()
+    symbol = isinstance(data.value, str) and not data.is_known and SYMBOL.fullmatch(data.value)
+    return _output(f"{data.value[:-1]}{path}}}", known=False, resources=data.resources) if symbol else None
+
+
+def _camel(name: str) -> str:
+    """`secret_arn` -> `secretArn`, as the engine has it."""
+    head, *rest = name.split("_")
+    return head + "".join(part.title() for part in rest)
 
 
 def _output(value: Any, *, known: bool, resources: set[Any], secret: bool = False) -> pulumi.Output[Any]:
@@ -243,4 +264,4 @@ def _plain(value: Any, dependencies: set[str]) -> Any:
         return {key: _plain(item, dependencies) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
         return [_plain(item, dependencies) for item in value]
-    return value
+    return value.value if isinstance(value, Enum) else value

@@ -35,6 +35,7 @@ from components.primitives import (
     Size,
 )
 from components.targets import StackSettings, Target, implements
+from components.targets.aws_bucket import private_bucket
 from components.targets.aws_network import Network
 from components.targets.aws_task import allow, document, task_definition
 from components.targets.containers import Places, address, image, image_of
@@ -44,6 +45,8 @@ INSTANCE_CLASSES: Mapping[Size, str] = {"small": "db.t4g.micro", "medium": "db.t
 
 ADMINISTRATOR = "mesh_admin"
 LOG_DAYS = 30
+TASK_NAME = 53
+"""Longest name of a task: its roles' names add up to 10 of their 64 characters."""
 
 
 class Aws(Target):
@@ -92,7 +95,7 @@ class Aws(Target):
     @cached_property
     def files(self) -> aws.s3.Bucket:
         """Holds the files that services and jobs start with."""
-        return self._private_bucket("files", f"{self.settings.stack}-files"[:36], self.shared_tags, self.shared)
+        return private_bucket("files", f"{self.settings.stack}-files"[:36], self.shared_tags, self.shared)
 
     def under(self, component: Component[Any, Any], **options: Any) -> pulumi.ResourceOptions:
         """Options that place a resource of this account and region under a component."""
@@ -118,7 +121,7 @@ class Aws(Target):
         version = aws.secretsmanager.SecretVersion(
             secret.name, secret_id=kept.id, secret_string=value, opts=self.under(secret)
         )
-        self.vault[secret.name] = version.secret_arn
+        self.vault[secret.name] = version.secret_id  # its ARN, known once the value is there
         return SecretOutputs(value=value)
 
     @implements(Database)
@@ -163,7 +166,7 @@ class Aws(Target):
     @implements(Bucket)
     def s3_bucket(self, bucket: Bucket) -> BucketOutputs:
         protect, tags = self.settings.protected, bucket.context.tags.as_map()
-        made = self._private_bucket(bucket.name, self.physical(bucket, 36), tags, self.under(bucket, protect=protect))
+        made = private_bucket(bucket.name, self.physical(bucket, 36), tags, self.under(bucket, protect=protect))
         self.buckets[bucket.name] = made
         endpoint = f"https://s3.{self.region}.amazonaws.com"
         # No key for the owner: whoever `uses` the bucket has a role.
@@ -184,8 +187,8 @@ class Aws(Target):
             allow(["s3:GetObject"], [pulumi.Output.concat(bucket, "/", within)], end),
             allow(["s3:ListBucket"], [bucket], {**end, "StringLike": {"s3:prefix": within}}),
         ]
-        aws.iam.UserPolicy(access.name, user=user.name, policy=document(statements), opts=self.under(access))
-        key = aws.iam.AccessKey(access.name, user=user.name, opts=self.under(access))
+        rights = aws.iam.UserPolicy(access.name, user=user.name, policy=document(statements), opts=self.under(access))
+        key = aws.iam.AccessKey(access.name, user=user.name, opts=self.under(access, depends_on=[rights]))
         secret = Secret(access.child("key"), SecretArgs(value=key.secret), access.below())
         return AccessOutputs(credentials=Credentials(user=key.id.apply(str), secret=secret))
 
@@ -218,7 +221,7 @@ class Aws(Target):
             wait_for_steady_state=True,
             propagate_tags="SERVICE",
             tags=tags,
-            opts=self.under(service),
+            opts=self.under(service, depends_on=self.network.ready),
         )
         # The name joins the service, so that whoever reads the address waits until it answers.
         full = running.name.apply(lambda own: f"{own}.{self.network.domain}")
@@ -231,7 +234,7 @@ class Aws(Target):
     @implements(Job)
     def fargate_run(self, job: Job) -> JobOutputs:
         args, capacity, places = job.args, SIZES[job.args.size], Places()
-        family = self.physical(job, 200)
+        family = self.physical(job, TASK_NAME)
         inputs = {
             "executor": "ecs",
             "name": job.origin,
@@ -250,7 +253,7 @@ class Aws(Target):
             "memoryMiB": capacity.memory,
             "tags": job.context.tags.as_map(),
         }
-        run = mesh.JobRun(job.name, inputs, job.below())
+        run = mesh.JobRun(job.name, inputs, job.below(depends_on=self.network.ready))
         return JobOutputs(revision=run.revision, job=pulumi.Output.from_input(f"ecs:{family}"))
 
     def _task(
@@ -259,7 +262,7 @@ class Aws(Target):
         registry = self.settings.values["registry"]
         return task_definition(
             owner.name,
-            self.physical(owner, 53),  # a role's name adds up to 10 of its 64
+            self.physical(owner, TASK_NAME),
             images=(image_of(registry, args.software), image(registry, "aws-cli")),
             command=args.command,
             environment=args.environment,
@@ -275,27 +278,3 @@ class Aws(Target):
             tags=owner.context.tags.as_map(),
             options=self.under(owner),
         )
-
-    def _private_bucket(
-        self, name: str, prefix: str, tags: dict[str, str], options: pulumi.ResourceOptions
-    ) -> aws.s3.Bucket:
-        made = aws.s3.Bucket(name, bucket_prefix=f"{prefix}-", tags=tags, opts=options)
-        aws.s3.BucketPublicAccessBlock(
-            name,
-            bucket=made.bucket,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
-            opts=options,
-        )
-        default = aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-            sse_algorithm="aws:kms"
-        )
-        rule = aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
-            apply_server_side_encryption_by_default=default, bucket_key_enabled=True
-        )
-        aws.s3.BucketServerSideEncryptionConfiguration(name, bucket=made.bucket, rules=[rule], opts=options)
-        enabled = aws.s3.BucketVersioningVersioningConfigurationArgs(status="Enabled")
-        aws.s3.BucketVersioning(name, bucket=made.bucket, versioning_configuration=enabled, opts=options)
-        return made

@@ -14,6 +14,8 @@ class Network:
     """A VPC with private subnets, one NAT gateway, the security groups of workloads and databases, and a DNS zone."""
 
     def __init__(self, stack: str, region: str, tags: dict[str, str], options: pulumi.ResourceOptions) -> None:
+        self.ready: list[pulumi.Resource] = []
+        """What must be there before a workload starts: its ways to the outside and to its database."""
         self.vpc = aws.ec2.Vpc(
             "network",
             cidr_block="10.0.0.0/16",
@@ -40,7 +42,7 @@ class Network:
         self.databases = aws.ec2.SecurityGroup(
             "databases", vpc_id=self.vpc.id, description="Databases of this stack", tags=tags, opts=options
         )
-        aws.vpc.SecurityGroupEgressRule(
+        out = aws.vpc.SecurityGroupEgressRule(
             "workloads-out",
             security_group_id=self.workloads.id,
             description="Images, packages and sources are fetched from outside",
@@ -49,7 +51,7 @@ class Network:
             tags=tags,
             opts=options,
         )
-        aws.vpc.SecurityGroupIngressRule(
+        between = aws.vpc.SecurityGroupIngressRule(
             "workloads-in",
             security_group_id=self.workloads.id,
             description="Services of this stack talk to each other",
@@ -60,7 +62,7 @@ class Network:
             tags=tags,
             opts=options,
         )
-        aws.vpc.SecurityGroupIngressRule(
+        inwards = aws.vpc.SecurityGroupIngressRule(
             "databases-in",
             security_group_id=self.databases.id,
             description="PostgreSQL from services and jobs of this stack",
@@ -71,6 +73,7 @@ class Network:
             tags=tags,
             opts=options,
         )
+        self.ready += [out, between, inwards]
         self.domain = f"{stack}.internal"
         self.names = aws.servicediscovery.PrivateDnsNamespace(
             "names", name=self.domain, vpc=self.vpc.id, description="Services of this stack", tags=tags, opts=options
@@ -99,4 +102,6 @@ class Network:
         options: pulumi.ResourceOptions,
     ) -> None:
         table = aws.ec2.RouteTable(name, vpc_id=self.vpc.id, routes=[route], tags=tags, opts=options)
-        aws.ec2.RouteTableAssociation(name, subnet_id=subnet.id, route_table_id=table.id, opts=options)
+        self.ready.append(
+            aws.ec2.RouteTableAssociation(name, subnet_id=subnet.id, route_table_id=table.id, opts=options)
+        )

@@ -44,17 +44,17 @@ def role(
     statements: Sequence[iam.PolicyStatementArgs],
     tags: dict[str, str],
     options: pulumi.ResourceOptions,
-) -> iam.Role:
-    """A role that only ECS tasks take."""
+) -> tuple[iam.Role, list[pulumi.Resource]]:
+    """A role that only ECS tasks take, and the policies that make it useful."""
     trust = iam.PolicyStatementArgs(
         effect=iam.PolicyStatementEffect.ALLOW,
         action="sts:AssumeRole",
         principal=iam.ServicePrincipalArgs(service="ecs-tasks.amazonaws.com"),
     )
     made = iam.Role(name, name=physical, assume_role_policy=document([trust]), tags=tags, opts=options)
-    if statements:
-        iam.RolePolicy(name, role=made.name, policy=document(statements), opts=options)
-    return made
+    if not statements:
+        return made, []
+    return made, [iam.RolePolicy(name, role=made.name, policy=document(statements), opts=options)]
 
 
 def task_definition(
@@ -100,9 +100,13 @@ def task_definition(
     # The name of each secret ends in six random characters, so nothing but the exact address is allowed.
     keys = [key.apply(lambda address: ":".join(address.split(":")[:7])) for key in secrets.values()]
     opening = [allow(["secretsmanager:GetSecretValue"], keys)] if keys else []
-    own = role(f"{name}--task", f"{family}-task", [*(reading if files else []), *granted], tags, options)
-    execution = role(f"{name}--execution", f"{family}-execution", opening, tags, options)
-    iam.RolePolicyAttachment(f"{name}--execution", role=execution.name, policy_arn=TASK_EXECUTION, opts=options)
+    own, rights = role(f"{name}--task", f"{family}-task", [*(reading if files else []), *granted], tags, options)
+    execution, openings = role(f"{name}--execution", f"{family}-execution", opening, tags, options)
+    pulling = iam.RolePolicyAttachment(
+        f"{name}--execution", role=execution.name, policy_arn=TASK_EXECUTION, opts=options
+    )
+    # A task that starts before its roles have their rights fails.
+    entitled = pulumi.ResourceOptions(depends_on=[*rights, *openings, pulling])
 
     mounts = [{"sourceVolume": volume, "containerPath": path} for volume, path in SCRATCH.items()]
     common = {
@@ -156,7 +160,7 @@ def task_definition(
         volumes=[aws.ecs.TaskDefinitionVolumeArgs(name=volume) for volume in SCRATCH],
         container_definitions=pulumi.Output.json_dumps([first, main]),
         tags=tags,
-        opts=options,
+        opts=pulumi.ResourceOptions.merge(options, entitled),
     )
 
 

@@ -39,7 +39,9 @@ class Places:
 
     def fill(self, text: pulumi.Input[str]) -> pulumi.Input[str]:
         """`text` with its placeholders replaced; other braces stay as they are."""
-        return self._replaced(text) if isinstance(text, str) else pulumi.Output.from_input(text).apply(self._replaced)
+        if isinstance(text, str):
+            return self._replaced(text)
+        return pulumi.Output.all(text).apply(lambda texts: self._replaced(texts[0]))
 
     def fill_all(self, texts: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.Input[str]]:
         """The same for every value of a table."""

@@ -51,7 +51,8 @@ def flights() -> pd.DataFrame:
     )
     weather = read(
         "WEATHER",
-        "SELECT origin, month, day, hour, temp, dewp, humid, wind_dir, wind_speed, precip, pressure, visib FROM weather",
+        """SELECT origin, month, day, hour, temp, dewp, humid, wind_dir, wind_speed, precip, pressure, visib
+             FROM weather""",
     )
     weather = weather.drop_duplicates(["origin", "month", "day", "hour"])  # an hour repeats in autumn
     return departures.merge(weather, how="left", on=["origin", "month", "day", "hour"], validate="many_to_one")
