@@ -89,7 +89,7 @@ def _exists(folder: Path, pattern: str) -> bool:
     path = Path(pattern)
     if path.is_absolute():
         folder, pattern = Path(path.anchor), str(path.relative_to(path.anchor))
-    return any(found.is_file() for found in folder.glob(pattern))
+    return not (folder / pattern).is_dir() and any(found.is_file() for found in folder.glob(pattern))
 
 
 def _output(written: Written, template: Template, index: int, output: OutputPort) -> Iterator[UserError]:

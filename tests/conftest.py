@@ -117,7 +117,8 @@ class LittleMesh:
         """All that is wrong with a stack's domain."""
         with pytest.raises((Refused, UserError)) as caught:
             self.domain(stack)
-        return list(caught.value.errors) if isinstance(caught.value, Refused) else [caught.value]
+        value = caught.value
+        return list(value.errors) if isinstance(value, Refused) else [value] if isinstance(value, UserError) else []
 
     def mistake(self, stack: str) -> str:
         """The only thing that is wrong, as the user reads it."""

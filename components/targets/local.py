@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,11 +60,13 @@ class Local(Target):
         folder = Path(self.home)
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent
-        if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK) or folder.is_relative_to("/proc"):
+        try:
+            Path(tempfile.mkdtemp(dir=folder)).rmdir()  # tried: root is told yes where a file system says no
+        except OSError:
             raise UserError(
                 f"the data path `{self.home}` of stack {self.settings.stack} can't be written",
                 hint=f"make {folder} writable, or set meshwright:dataDirectory in the stack's configuration",
-            )
+            ) from None
 
     def environment(self, software: Software) -> pulumi.Output[str]:
         """The path of the stack's environment for `software`."""

@@ -189,7 +189,7 @@ def _uv(operation: Operation, software: str, arguments: list[str], path: Path) -
                 raise
         if process.returncode:
             shown = [re.sub(r"://[^/@\s]*@", "://", line.rstrip()) for line in tail(log, 20) if line.strip()]
-            named = re.search(
+            named = re.search(r"([A-Za-z0-9._-]+==[^\s`,]+)", " ".join(shown)) or re.search(
                 r"(?:of|for|build|fetch|found in the package registry:?|[Bb]ecause) `?([A-Za-z0-9._-]+(?:==[^\s`]+)?)",
                 " ".join(shown),
             )

@@ -7,6 +7,7 @@ import getpass
 import ipaddress
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,14 +83,16 @@ def legal_name(value: str) -> str | None:
 
 def legal_home(value: str) -> str | None:
     """An absolute, writable (or makeable) directory."""
-    if not value.startswith("/") or re.search(r'[\x00-\x1f"*?\[\]:]', value):
-        return f'the data path `{value}` must be absolute, without any of " * ? [ ] : and control characters'
+    if not value.startswith("/") or re.search(r'[\x00-\x1f"*?\[\]:%]', value):
+        return f'the data path `{value}` must be absolute, without any of " * ? [ ] : % and control characters'
     path = Path(value)
     while not os.path.lexists(path):
         path = path.parent
     if not path.is_dir():
         return f"the data path `{value}` can't be written: `{path}` is no directory"
-    if not os.access(path, os.W_OK | os.X_OK):
+    try:
+        Path(tempfile.mkdtemp(dir=path)).rmdir()  # tried: root is told yes where a file system says no
+    except OSError:
         return f"the data path `{value}` can't be written: user `{_user()}` may not write in `{path}`"
     return None
 

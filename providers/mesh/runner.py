@@ -192,7 +192,9 @@ def main(words: list[str] | None = None) -> int:
         stopping[0].stop(INTERRUPTED)
 
     def orphaned() -> None:
-        sys.stdin.buffer.read()
+        # Not sys.stdin: a thread that waits in it makes the interpreter abort at its end.
+        while os.read(0, 4096):
+            pass
         interrupted()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -15,7 +15,7 @@ import pytest
 
 from providers.mesh import marked, ordinary
 from providers.mesh.home import Home
-from tests.providers.conftest import ROOT
+from tests.providers.engine import ROOT
 
 pytestmark = pytest.mark.software
 
