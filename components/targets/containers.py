@@ -12,7 +12,7 @@ from components.primitives import Endpoint, Software
 DATA = "/data"
 FILES = "/files"
 USER = 10001
-"""The user id of our own images: no system account has one as high."""
+"""The user of our own images: no system account has an id as high. It stands in their /etc/passwd (initdb asks)."""
 
 EVERYWHERE = "0.0.0.0"
 """Where a program in a container listens: its network is its own."""

@@ -59,7 +59,7 @@ WEED = (
 WEED_TOKENS = tuple(
     f"WEED_JWT_{part}KEY" for part in ("SIGNING_", "SIGNING_READ_", "FILER_SIGNING_", "FILER_SIGNING_READ_")
 )
-"""Its inner HTTP servers answer only what carries a token signed by these keys."""
+"""Its inner servers answer only what carries a token signed by these keys."""
 SECRETS = "/secrets"
 SERVICE_DATA = 10
 """GiB for a service that keeps files of its own."""
@@ -75,8 +75,8 @@ class Kubernetes(Objects):
         super().__init__(settings, previous)
         self.secrets: dict[str, core.v1.Secret] = {}
         """The Secret object of each Secret component, by name."""
-        self.hosts: dict[str, pulumi.Output[str]] = {}
-        """Where each Bucket's store answers, by name."""
+        self.stores: dict[str, tuple[pulumi.Output[str], Secret]] = {}
+        """Where each Bucket's store answers, and its owner's key, by name."""
 
     def image(self, software: str) -> str:
         """The image of a software that the target itself needs."""
@@ -139,7 +139,8 @@ class Kubernetes(Objects):
             probe=probe(OBJECTS),
             mounts=[data()],
         )
-        ready = self.hosts[bucket.name] = self.stateful_set(bucket, pod, host, bucket.args.storage)
+        ready = self.stateful_set(bucket, pod, host, bucket.args.storage)
+        self.stores[bucket.name] = ready, secret
         owner = self._bucket_key(bucket, bucket, "owner", secret, "Admin,Read,Write,List,Tagging")
         endpoint = pulumi.Output.concat("http://", ready, f":{OBJECTS.port}")
         objects = Port(
@@ -248,7 +249,7 @@ class Kubernetes(Objects):
         self, owner: Component[Any, Any], bucket: Bucket, key: str, secret: Secret, actions: pulumi.Input[str]
     ) -> JobOutputs:
         """A job that gives `key` rights on a bucket."""
-        host = self.hosts[bucket.name]
+        host, owner_key = self.stores[bucket.name]
         args = JobArgs(
             software=locked("seaweedfs"),
             command=("sh", "{{files}}/bucket_key.sh"),
@@ -261,7 +262,7 @@ class Kubernetes(Objects):
                 "KEY": key,
                 "ACTIONS": actions,
             },
-            secrets={"SECRET_KEY": secret},
+            secrets={"SECRET_KEY": secret, "WEED_JWT_FILER_SIGNING_KEY": owner_key},
             uses=(bucket,),
             timeout_seconds=120,
         )

@@ -1,0 +1,103 @@
+"""The command as a person uses it: help, exit codes, sentences; nothing here needs the engine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import LittleMesh
+
+MESH = str(Path(sys.executable).parent / "mesh")
+COMMANDS = ("up", "preview", "destroy", "run", "status", "logs", "open", "credentials", "env", "schema")
+
+
+def mesh(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([MESH, *words], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    done = mesh(tmp_path, "--help")
+    assert done.returncode == 0
+    for command in (*COMMANDS, "new", "catalogue", "dashboards"):
+        assert command in done.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, cli.main; print([m for m in ('pulumi', 'pydantic', 'rich', 'yaml', 'grpc') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "words", [(c,) for c in COMMANDS] + [("new", "product"), ("catalogue", "register"), ("dashboards", "pull")]
+)
+def test_every_command_has_help(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = mesh(tmp_path, *words, "--help")
+    assert done.returncode == 0
+    assert len(done.stdout.splitlines()) > 5
+
+
+def test_a_mistake_ends_with_its_sentence_and_creates_nothing(little: LittleMesh) -> None:
+    little.table("sales/orders", "parameters: {sise: small}\n")
+    little.write("stacks/Pulumi.sales-dev.yaml", "config:\n  meshwright:target: local\n")
+    done = mesh(little.root, "up")
+    assert done.returncode == 2
+    assert "template `table` has no parameter `sise`" in done.stderr
+    assert "--> stacks/sales/orders.yaml:10" in done.stderr
+    assert "did you mean `size`?" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (little.root / ".state").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("up", "sale"), "there is no domain `sale`"),
+        (("up", "sales/order"), "domain `sales` has no product `order`"),
+        (("schema", "manifst"), "there is no schema `manifst`"),
+        (("new", "product", "Sales/Orders"), "`Sales/Orders` is no legal name"),
+        (("run", "sales"), "`sales` names no product"),
+    ],
+)
+def test_bad_words_are_told(little: LittleMesh, words: tuple[str, ...], sentence: str) -> None:
+    little.table("sales/orders")
+    little.write("stacks/Pulumi.sales-dev.yaml", "config:\n  meshwright:target: local\n")
+    done = mesh(little.root, *words)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_stack_without_a_target_says_how_to_name_one(little: LittleMesh) -> None:
+    little.table("sales/orders")
+    done = mesh(little.root, "up", "sales")
+    assert done.returncode == 2
+    assert "stack sales-dev names no target" in done.stderr
+    assert "pulumi config set" in done.stderr
+
+
+def test_a_new_product_is_accepted_as_it_stands(little: LittleMesh) -> None:
+    done = mesh(little.root, "new", "product", "sales/orders")
+    assert done.returncode == 0, done.stderr
+    assert "stacks/sales/orders.yaml" in done.stdout
+    assert [planned.name for planned in little.domain("sales-dev").products] == ["orders"]
+    assert mesh(little.root, "new", "product", "sales/orders").returncode == 2
+
+
+def test_env_gives_what_pulumi_needs(little: LittleMesh) -> None:
+    values = json.loads(mesh(little.root, "env", "--json").stdout)
+    assert values["PULUMI_BACKEND_URL"] == f"file://{little.root}/.state"
+    assert values["PULUMI_OPTION_POLICY_PACK"].endswith("/policies")
+    passphrase = Path(values["PULUMI_CONFIG_PASSPHRASE_FILE"])
+    assert passphrase.stat().st_mode & 0o777 == 0o600
+    assert json.loads(mesh(little.root, "env", "--json").stdout) == values
+    assert mesh(little.root, "env").stdout.count("export ") == len(values)
+
+
+def test_outside_a_project_the_installed_one_is_used(tmp_path: Path) -> None:
+    assert json.loads(mesh(tmp_path, "schema", "manifest").stdout)["title"] == "Manifest"
