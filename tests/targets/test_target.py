@@ -30,7 +30,13 @@ def sixth(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def target(previous: dict[str, str] | None = None, **values: Any) -> Memory:
-    owned = {"stack": "sales-dev", "domain": "sales", "environment": "dev", "tenant": "acme", "owner": "p@example.org"}
+    owned: dict[str, Any] = {
+        "stack": "sales-dev",
+        "domain": "sales",
+        "environment": "dev",
+        "tenant": "acme",
+        "owner": "p@example.org",
+    }
     return Memory(StackSettings(**owned, values={"room": "attic", **values}), previous)
 
 
