@@ -108,6 +108,7 @@ def serve(host: str, port: int) -> None:
             raise UserError(
                 f"can't listen on {host}:{port}: {error.strerror}", hint="choose another `--port`, 0 for a free one"
             ) from None
+        listening.listen()
         output.err.print(f"catalogue on http://{host}:{listening.getsockname()[1]} (Ctrl-C ends it)")
         with store(current) as opened:
             server = uvicorn.Server(uvicorn.Config(create_app(opened), log_level="warning"))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pulumi
 from pulumi.runtime import config as runtime_config
 
 from stacks.program import PROJECT
+
+
+TRIES = 6
+"""Attempts to read the outputs, 3 s in all."""
 
 
 def configured() -> dict[str, Any]:
@@ -26,6 +31,14 @@ def configured() -> dict[str, Any]:
 
 def previous_outputs(stack: str) -> dict[str, Any]:
     """The outputs of the stack's newest update; empty before the first."""
-    result = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": f"organization/{PROJECT}/{stack}"})
-    value = result.value or {}
-    return dict(value.get("outputs") or {})
+    name = f"organization/{PROJECT}/{stack}"
+    for attempt in range(TRIES):
+        try:
+            value = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value or {}
+            return dict(value.get("outputs") or {})
+        except Exception:
+            # The file backend writes a checkpoint in place: read in that moment, it is cut off.
+            if attempt == TRIES - 1:
+                raise
+            time.sleep(0.1 * 2**attempt)
+    raise AssertionError("unreachable")

@@ -1,10 +1,11 @@
-"""Preloaded by the Dask scheduler: its pages ask for user `dask` and the cluster's secret; `/health` is open."""
+"""Preloaded by the Dask scheduler: its pages ask for user `dask` and the cluster's secret; tasks are kept from the start."""
 
 import base64
 import hmac
 import os
 from typing import Any
 
+from distributed.diagnostics.task_stream import TaskStreamPlugin
 from tornado.web import RequestHandler
 
 OPEN = ("/health",)
@@ -26,6 +27,8 @@ def allowed(request: Any, expected: str) -> bool:
 
 def dask_setup(scheduler: Any) -> None:
     """Called by Dask once its web server stands."""
+    # Without it the task stream begins when somebody first looks.
+    scheduler.add_plugin(TaskStreamPlugin(scheduler))
     pair = f"dask:{os.environ['CLUSTER_PASSWORD']}".encode()
     expected = "Basic " + base64.b64encode(pair).decode()
     application = scheduler.http_application

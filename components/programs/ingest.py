@@ -179,8 +179,8 @@ def destination() -> tuple[Any, str, dict[str, Any]]:
         made = dlt.destinations.filesystem(
             bucket_url=f"s3://{env['TARGET_BUCKET']}",
             credentials={
-                "aws_access_key_id": env["TARGET_ACCESS_KEY"],
-                "aws_secret_access_key": env["TARGET_SECRET_KEY"],
+                "aws_access_key_id": env.get("TARGET_ACCESS_KEY"),
+                "aws_secret_access_key": env.get("TARGET_SECRET_KEY"),
                 "endpoint_url": env["TARGET_ENDPOINT"],
             },
             layout="{table_name}/{load_id}.{file_id}.{ext}",

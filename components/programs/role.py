@@ -91,6 +91,8 @@ def drop(connection: "psycopg.Connection[tuple[object, ...]]", role: str) -> Non
         return
     connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (role,))
     name = sql.Identifier(role)
+    # An owner that is no superuser, as on RDS, may only reassign what belongs to a role it is a member of.
+    connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(name))
     connection.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(name))
     connection.execute(sql.SQL("DROP OWNED BY {}").format(name))
     connection.execute(sql.SQL("DROP ROLE {}").format(name))

@@ -187,7 +187,7 @@ def test_a_changed_target_is_refused(small: Running) -> None:
     before = json.loads(small.pulumi("stack", "export", "-s", "sales-dev").stdout)["deployment"]["resources"]
     file = small.root / "stacks" / "Pulumi.sales-dev.yaml"
     text = file.read_text()
-    file.write_text(text.replace("target: local", "target: kubernetes"))
+    file.write_text(text.replace("target: local", "target: kubernetes\n  meshwright:registry: registry.example.org"))
     done = small.mesh("up", check=False)
     assert done.returncode == 2
     assert "stack sales-dev runs on local and can't be moved to kubernetes" in done.stderr

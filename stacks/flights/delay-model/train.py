@@ -115,8 +115,8 @@ def keep(models: list[HistGradientBoostingClassifier]) -> None:
     store = boto3.client(
         "s3",
         endpoint_url=os.environ["BUCKET_ENDPOINT"],
-        aws_access_key_id=os.environ["BUCKET_ACCESS_KEY"],
-        aws_secret_access_key=os.environ["BUCKET_SECRET_KEY"],
+        aws_access_key_id=os.environ.get("BUCKET_ACCESS_KEY"),
+        aws_secret_access_key=os.environ.get("BUCKET_SECRET_KEY"),
     )
     store.upload_file("model.joblib", os.environ["BUCKET_BUCKET"], "model.joblib")
 

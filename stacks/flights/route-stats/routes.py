@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 MONTHS = 12
 DEPARTURES = {name: os.environ[f"DEPARTURES_{name}"] for name in ("HOST", "PORT", "DATABASE", "USER", "PASSWORD")}
-BUCKET = {name: os.environ[f"BUCKET_{name}"] for name in ("ENDPOINT", "BUCKET", "ACCESS_KEY", "SECRET_KEY")}
+BUCKET = {name: os.environ.get(f"BUCKET_{name}") for name in ("ENDPOINT", "BUCKET", "ACCESS_KEY", "SECRET_KEY")}
 COLUMNS = {"origin": pa.string(), "dest": pa.string(), "dep_delay": pa.float64(), "arr_delay": pa.float64()}
 
 
