@@ -11,7 +11,6 @@ from pulumi.runtime import config as runtime_config
 
 from stacks.program import PROJECT
 
-
 TRIES = 6
 """Attempts to read the outputs, 3 s in all."""
 

@@ -1,4 +1,4 @@
-"""Preloaded by the Dask scheduler: its pages ask for user `dask` and the cluster's secret; tasks are kept from the start."""
+"""Preloaded by the Dask scheduler: its pages ask for user `dask` and the cluster's secret; tasks are kept at once."""
 
 import base64
 import hmac

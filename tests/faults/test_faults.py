@@ -203,9 +203,4 @@ def test_a_data_path_that_cannot_be_written_is_refused(small: Running) -> None:
     assert done.returncode == 2
     assert "data path `/proc/mesh`" in done.stderr
     assert "Traceback" not in done.stderr
-    exported = (
-        json.loads(small.pulumi("stack", "export", "-s", "sales-dev").stdout)["deployment"].get("resources") or []
-    )
-    assert [
-        r["type"] for r in exported if r["type"].startswith("mesh:index:") and r["type"] != "mesh:index:Placement"
-    ] == []
+    assert small.pulumi("stack", "export", "-s", "sales-dev", check=False).returncode != 0, "not even the stack is made"
