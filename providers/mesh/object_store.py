@@ -26,6 +26,7 @@ PARTS = ("s3", "s3-grpc", "master", "master-grpc", "volume", "volume-grpc", "fil
 """The ports of `weed server -s3`; all on loopback but `s3`, which follows `bind`."""
 ACTIONS = ("Read", "Write", "List", "Tagging")
 IDENTITIES = "identities.json"
+PROBE = ".meshwright-probe"
 KEYS = "keys"
 """Folder beside the store's files: an item for each ObjectStoreKey."""
 # One volume file grows to this size; small, so that a bucket costs a few files and not 30 GB each.
@@ -235,10 +236,16 @@ def _valid(inputs: Inputs) -> list[dict[str, Any]]:
 def _bucket(inputs: Inputs, host: str, port: int) -> bool:
     """Whether the bucket is there; makes it where it is not."""
     try:
-        status = s3.request(host, port, "PUT", f"/{inputs['bucket']}", inputs["accessKey"], inputs["secretKey"])
+        key = (inputs["accessKey"], inputs["secretKey"])
+        bucket, probe = f"/{inputs['bucket']}", f"/{inputs['bucket']}/{PROBE}"
+        if s3.request(host, port, "PUT", bucket, *key) not in (200, 409):  # 409: it is ours already
+            return False
+        # The S3 side answers before the volumes are there: only a written and read object shows that all work.
+        through = [s3.request(host, port, "PUT", probe, *key, b"probe"), s3.request(host, port, "GET", probe, *key)]
+        s3.request(host, port, "DELETE", probe, *key)
     except (OSError, http.client.HTTPException):
         return False
-    return status in (200, 409)  # 409: it is ours already
+    return through == [200, 200]
 
 
 def _accepted(inputs: Inputs, host: str, port: int) -> bool:

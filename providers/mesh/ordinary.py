@@ -39,7 +39,7 @@ def prefix(data: Path, executable: Path) -> list[str]:
         command = [tool, *way[1:]]
         if way is not NAMESPACE:
             give(data)
-        if _works([*command, str(executable), "--version"]) and _works([*command, "/usr/bin/test", "-w", str(data)]):
+        if _works([*command, str(executable), "--version"]) and _writes(command, data):
             return command
     raise Refusal(
         f"{executable.name} refuses to run as root, user namespaces are not allowed here, and user nobody can't reach "
@@ -53,6 +53,14 @@ def give(path: Path) -> None:
     for folder, names, files in os.walk(path):
         for name in (*names, *files):
             os.chown(Path(folder, name), NOBODY, NOBODY, follow_symlinks=False)
+
+
+def _writes(command: list[str], data: Path) -> bool:
+    probe = data / ".probe"
+    found = _works([*command, "mkdir", str(probe)])
+    if probe.is_dir():
+        probe.rmdir()
+    return found
 
 
 def _works(command: list[str]) -> bool:

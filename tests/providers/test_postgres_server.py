@@ -112,7 +112,7 @@ print("done")
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="is an ordinary user already: test_life covers it")
 def test_ordinary_user(tmp_path: Path, cache: Path, postgres: str) -> None:
-    user = 54321
+    user = 65534  # nobody: initdb wants a user that exists
     folder = tmp_path / "theirs"
     folder.mkdir()
     os.chown(folder, user, user)
