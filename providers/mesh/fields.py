@@ -8,7 +8,6 @@ import ipaddress
 import os
 import re
 import tempfile
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,7 @@ class PostgresServer(Kind):
             _initialise(operation, inputs, data, prefix, binaries)
         elif adopt:
             _set_password(operation, home, inputs, prefix, binaries)
+        _forget_ended(data / "pg")
         _hba(data / "pg", inputs["bind"])
         server = self._program(inputs, port, prefix)
         server.up(operation, lambda: _ready(operation, inputs, port))
@@ -218,6 +220,20 @@ def _set_password(operation: Operation, home: Home, inputs: Inputs, prefix: list
     statement = f"ALTER ROLE {USER} PASSWORD '{quoted}'\n"
     command = [*prefix, str(binaries / "postgres"), "--single", "-D", str(home.data(name) / "pg"), "postgres"]
     _run(operation, command, f"setting the password of `{name}`", home.data(name), statement)
+
+
+def _forget_ended(folder: Path) -> None:
+    """Remove the lock file of a server that was killed, where no process of it is left.
+
+    PostgreSQL would take any process that now has its number, even an ended one not yet reaped, for that server. Every
+    process of a server works in its data directory: as long as one does, the file stays.
+    """
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with suppress(OSError):
+                if Path(entry.path, "cwd").readlink() == folder.resolve():
+                    return
+    (folder / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _running(home: Home, name: str) -> bool:

@@ -22,7 +22,7 @@ from .supervisor import ENDED, FATAL, RUNNING, STARTING, Supervisor
 PLACEHOLDER = re.compile(r"\{\{(?:([a-z0-9_-]+)\.(host|port)|(data|files|logs))\}\}", re.IGNORECASE)
 # What a program may need of our surroundings: how to reach the network, and nothing that holds a secret of ours.
 PASSED = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "TZ")
-STARTS = 3  # a program that ended so often before it was healthy will not become so
+STARTS = 6  # a program that ended so often before it was healthy will not become so
 
 
 def fill(text: str, places: Mapping[str, Path], addresses: Mapping[str, tuple[str, int]]) -> str:
@@ -127,7 +127,9 @@ class Program:
             if info["state"] in ENDED or (len(pids) >= STARTS and info["state"] != RUNNING):
                 again = f" {len(pids)} times" if len(pids) > 1 else ""
                 self._taken_meanwhile()
-                raise self._failure(operation, f"ended{again} with exit code {info['exitstatus']}", start)
+                ended = f"ended{again} with exit code {info['exitstatus']}"
+                what = ended if pids or not info["spawnerr"] else f"can't be started: {info['spawnerr']}"
+                raise self._failure(operation, what, start)
             waiting = [endpoint for endpoint in waiting if not endpoint.answers()]
             alive = info["state"] == RUNNING or (info["state"] == STARTING and self.endpoints)
             if not waiting and alive and self._ours(info["pid"]) and (ready is None or ready()):

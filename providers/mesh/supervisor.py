@@ -116,6 +116,9 @@ class Supervisor:
         with self.home.lock():
             write(path, text)
             fresh = not self.answers()
+            if not fresh and read(self.config) != self._main():  # started by an earlier version of ours
+                self._end()
+                fresh = True
             if fresh:
                 self._start()  # starts every program that is configured, this one too
             here = self.info(name)
@@ -171,12 +174,14 @@ class Supervisor:
 
     def _start(self) -> None:
         self._clear()
-        write(self.config, MAIN.format(socket=self._socket(for_config=True)))
+        write(self.config, self._main())
         (self.folder / "programs").mkdir(exist_ok=True, mode=0o700)
         words = [sys.executable, "-s", "-c", "from supervisor.supervisord import main; main()", "-c", str(self.config)]
         # Nothing of our own environment (passphrases, tokens) goes to what lives longer than we.
         bare = {"PATH": os.defpath, "LANG": "C.UTF-8"}
-        done = subprocess.run(words, env=bare, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        done = subprocess.run(
+            words, env=bare, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
         deadline = time.monotonic() + 20
         while not self.answers():
             if done.returncode or time.monotonic() > deadline:
@@ -207,15 +212,22 @@ class Supervisor:
         number = signal.Signals[f"SIG{values.get('stopsignal', 'TERM')}"]
         return number, float(values.get("stopwaitsecs", "10"))
 
-    def _shut_down(self) -> None:
+    def _main(self) -> str:
+        return MAIN.format(socket=self._socket(for_config=True))
+
+    def _end(self) -> None:
+        """End supervisord, and with it all programs, in order."""
         pid = read(self.folder / "supervisord.pid")
+        self._call("shutdown")
+        deadline = time.monotonic() + 60
+        while Path(f"/proc/{(pid or '').strip() or 'none'}").exists() and time.monotonic() < deadline:
+            if self._reaped(pid):
+                break
+            time.sleep(0.01)
+
+    def _shut_down(self) -> None:
         if self.answers():
-            self._call("shutdown")
-            deadline = time.monotonic() + 20
-            while Path(f"/proc/{(pid or '').strip() or 'none'}").exists() and time.monotonic() < deadline:
-                if self._reaped(pid):
-                    break
-                time.sleep(0.01)
+            self._end()
         else:
             self._clear()
         Path(self._socket()).unlink(missing_ok=True)

@@ -110,16 +110,26 @@ print("done")
 """
 
 
+CLOSED = [str(p) for p in Path(sys.executable).resolve().parents if not p.stat().st_mode & 0o001]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="is an ordinary user already: test_life covers it")
+@pytest.mark.skipif(bool(CLOSED), reason=f"this Python lies under {CLOSED}, which is closed to other users")
 def test_ordinary_user(tmp_path: Path, cache: Path, postgres: str) -> None:
-    user = 65534  # nobody: initdb wants a user that exists
+    user = 1  # daemon: initdb wants a user that exists
     folder = tmp_path / "theirs"
     folder.mkdir()
     os.chown(folder, user, user)
-    # This one capability only lets the user through to the tests' Python, which may lie under /root.
-    through = [f"--{kind}=-all,+dac_read_search" for kind in ("inh-caps", "ambient-caps", "bounding-set")]
-    drop = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *through]
-    words = [*drop, sys.executable, "-B", "-c", LIFE, str(ROOT), str(folder / "home"), postgres]
+    # Root's own directory is closed to others; in a mount namespace only the tests' Python is seen there, and open.
+    python = Path(sys.base_prefix)
+    closed = python.parents[-2]
+    script = f"""
+        held=$(mktemp -d) && mount --bind {python} $held && mount -t tmpfs -o mode=755 none {closed} &&
+        mkdir -p {python} && mount --move $held {python} && rmdir $held; exec "$@"
+    """
+    through = ["unshare", "--mount", "sh", "-c", script if str(closed) == "/root" else 'exec "$@"', "-"]
+    drop = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
+    words = [*through, *drop, sys.executable, "-B", "-c", LIFE, str(ROOT), str(folder / "home"), postgres]
     variables = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "HOME": str(folder)}
     done = subprocess.run(words, env=variables, cwd="/", capture_output=True, text=True, timeout=120)
     assert done.stdout == "done\n", done.stderr
