@@ -83,8 +83,8 @@ def legal_name(value: str) -> str | None:
 
 def legal_home(value: str) -> str | None:
     """An absolute, writable (or makeable) directory."""
-    if not value.startswith("/") or re.search(r'[\x00-\x1f"*?\[\]:%]', value):
-        return f'the data path `{value}` must be absolute, without any of " * ? [ ] : % and control characters'
+    if not value.startswith("/") or re.search(r'[\x00-\x1f"*?\[\]:]', value):
+        return f'the data path `{value}` must be absolute, without any of " * ? [ ] : and control characters'
     path = Path(value)
     while not os.path.lexists(path):
         path = path.parent

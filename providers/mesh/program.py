@@ -22,7 +22,7 @@ from .supervisor import ENDED, FATAL, RUNNING, STARTING, Supervisor
 PLACEHOLDER = re.compile(r"\{\{(?:([a-z0-9_-]+)\.(host|port)|(data|files|logs))\}\}", re.IGNORECASE)
 # What a program may need of our surroundings: how to reach the network, and nothing that holds a secret of ours.
 PASSED = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "TZ")
-STARTS = 6  # a program that ended so often before it was healthy will not become so
+STARTS = 4  # a program that ended so often before it was healthy will not become so
 
 
 def fill(text: str, places: Mapping[str, Path], addresses: Mapping[str, tuple[str, int]]) -> str:

@@ -151,7 +151,7 @@ def test_no_secret_in_arguments_logs_or_open_files(home: Home, made: Any) -> Non
     assert home.path.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("folder", ["with space", "100%", "it's", "a #b ;c", "x" * 90])
+@pytest.mark.parametrize("folder", ["with space", "it's", "a #b ;c", "x" * 90])
 def test_odd_data_paths(tmp_path: Path, made: Any, folder: str) -> None:
     home = Home(tmp_path / folder)
     process = web(made)
