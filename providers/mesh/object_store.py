@@ -153,6 +153,7 @@ class ObjectStore(Kind):
             "master.telemetry": "false",
             "master.volumeSizeLimitMB": VOLUME_MIB,
             "volume.max": 0,
+            "master.electionTimeout": "1s",
             "volume.preStopSeconds": 0,
         }
         for part, port in chosen.items():
