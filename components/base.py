@@ -141,7 +141,9 @@ def recorded(value: Any) -> Any:
         return {f.name: recorded(getattr(value, f.name)) for f in fields if getattr(value, f.name) is not None}
     if isinstance(value, Mapping):
         return {str(key): recorded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, set | frozenset):
+        return sorted((recorded(item) for item in value), key=str)
+    if isinstance(value, list | tuple):
         return [recorded(item) for item in value]
     if isinstance(value, str | int | float | bool) or value is None:
         return value

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pulumi
 
@@ -66,6 +66,7 @@ def program(name: str) -> str:
 class Schedule:
     """When work is repeated: `cron` in the five usual fields, in `timezone` (IANA name)."""
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
     cron: str
     timezone: str = "UTC"
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from components.errors import Refused, UserError, near
+from components.names import slug
 from stacks.manifest import InputPort, OutputPort, Written
 from stacks.manifests import Manifests, nearest
 from stacks.planned import offered
@@ -36,6 +38,7 @@ def product_errors(
             )
     for index, port in enumerate(written.model.input_ports):
         yield from _input(manifests, written, index, port, today)
+    yield from _names(written, template)
 
 
 def _parameters(written: Written, template: Template) -> Iterator[UserError]:
@@ -62,12 +65,32 @@ def _unused(written: Written, template: Template) -> Iterator[UserError]:
             yield written.error(what, field, hint="take it out, or choose another template")
 
 
+def _names(written: Written, template: Template) -> Iterator[UserError]:
+    """Components, inputs and readers become resources side by side: one name for two would mix them up."""
+    taken = {key: f"component `{key}` of template `{template.model.name}`" for key in template.parts}
+    for port in offered(written, template):
+        taken.setdefault(f"{port}-{slug(written.domain)}", f"the domain's own right on `{port}`")
+    wanted: list[tuple[str, str, tuple[Any, ...]]] = []
+    for index, source in enumerate(written.model.input_ports):
+        what, where = f"input port `{source.name}`", ("inputPorts", index, "name")
+        wanted.append((source.name, what, where))
+        if source.parts[0] != written.domain:
+            wanted.append((f"{source.name}-secret", what, where))
+    for index, grant in enumerate(written.model.grants):
+        what = f"the grant of `{grant.port}` to {grant.to}"
+        wanted.append((f"{grant.port}-{slug(grant.to)}", what, ("grants", index, "to")))
+    for name, what, where in wanted:
+        if name in taken:
+            yield written.error(f"{what} and {taken[name]} would both be named `{name}`", *where)
+        taken.setdefault(name, what)
+
+
 def _sources(manifests: Manifests, written: Written) -> Iterator[UserError]:
     inputs = {port.name: port for port in written.model.input_ports}
     for index, source in enumerate(written.model.sources):
         where = ("sources", index, "port")
-        if source.file is not None and not _exists(written.folder, source.file):
-            yield written.error(f"there is no file {source.file or '``'}", "sources", index, "file")
+        if source.file is not None and (why := _missing(written.folder, source.file)):
+            yield written.error(why, "sources", index, "file")
         if source.port is None:
             continue
         if source.port not in inputs:
@@ -82,14 +105,13 @@ def _sources(manifests: Manifests, written: Written) -> Iterator[UserError]:
             yield written.error(f"a source reads a port of type sql; `{source.port}` is {offer.protocol}", *where)
 
 
-def _exists(folder: Path, pattern: str) -> bool:
-    """Whether a path or glob, relative to a folder or absolute, names a file."""
-    if not pattern:
-        return False
-    path = Path(pattern)
-    if path.is_absolute():
-        folder, pattern = Path(path.anchor), str(path.relative_to(path.anchor))
-    return not (folder / pattern).is_dir() and any(found.is_file() for found in folder.glob(pattern))
+def _missing(folder: Path, pattern: str) -> str:
+    """Why a source's path or glob finds no file in a folder; empty if it does."""
+    if Path(pattern).is_absolute():
+        return f"{pattern} is not relative to {folder.name}/"
+    magic = any(sign in pattern for sign in "*?[")
+    found = list(folder.glob(pattern)) if magic else [folder / pattern]
+    return "" if any(path.is_file() for path in found) else f"there is no file {pattern or '``'}"
 
 
 def _output(written: Written, template: Template, index: int, output: OutputPort) -> Iterator[UserError]:
@@ -123,11 +145,10 @@ def _input(
         return
     producer = manifests.product(port)
     if producer is None:
-        # A manifest that can't be read may be the one: then that is what has to be mended.
-        if domain == written.domain or not manifests.errors[domain]:
-            what = f"domain `{domain}` has no product `{product}`"
-            yield written.error(what, *where, hint=near(product, manifests.of(domain)))
-        yield from manifests.errors[domain]
+        # Its manifest may be there and have mistakes of its own: then those are what has to be mended.
+        own = [error for error in manifests.errors[domain] if error.file is not None and error.file.stem == product]
+        what, hint = f"domain `{domain}` has no product `{product}`", near(product, manifests.of(domain))
+        yield from own or [written.error(what, *where, hint=hint)]
         return
     try:
         offers = manifests.offers(producer)

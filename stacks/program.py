@@ -13,6 +13,7 @@ from components.base import COMPOSED, SEPARATOR, Component
 from components.errors import Refused, UserError
 from components.ingest import Source
 from components.mesh import Placement
+from components.names import slug
 from components.port import ADDRESS, Credentials, Port
 from components.primitives import Secret, SecretArgs
 from components.targets import Target, load
@@ -306,11 +307,6 @@ def location(source: Source) -> str:
     if source.package is not None:
         return f"{source.package}/{source.path}"
     return source.url or source.file or f"{source.port}.{source.table}"
-
-
-def slug(reader: str) -> str:
-    """A reader as part of a resource name: `flights/delay-model` -> `flights-delay-model`."""
-    return "".join(c if c.isalnum() else "-" for c in reader.lower()).strip("-")
 
 
 def _credentials(port: Port) -> Credentials:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from components.base import Component, technologies
 from components.errors import Refused, UserError, near
 from components.names import ID
 from components.port import Port
 from components.primitives import Database
-from templates.fitting import dataclass_of, fits, item_type, literal_error, plain, shown, value_type
+from templates.fitting import dataclass_of, fits, hints, item_type, literal_error, plain, shown, value_type
 from templates.model import PARAMETER_TYPES, OutputPort, Parameter, ProductView
-from templates.reference import REFERENCE, fields_of, has_reference, references
+from templates.reference import REFERENCE, has_reference, needed, references
 
 if TYPE_CHECKING:
     from templates.template import Template
@@ -79,13 +79,13 @@ def _components(template: Template) -> Iterator[UserError]:
             yield template.error(f"unknown component `{part.type}`", *where, "type", hint=near(part.type, known))
             continue
         kind = known[part.type]
-        hints = get_type_hints(kind.Args)
+        types = hints(kind.Args)
         for name, value in part.arguments.items():
-            if name not in hints:
-                yield template.error(f"`{part.type}` takes no `{name}`", *where, name, hint=near(name, hints))
+            if name not in types:
+                yield template.error(f"`{part.type}` takes no `{name}`", *where, name, hint=near(name, types))
             else:
-                yield from _argument(template, value, hints[name], (*where, name))
-        for field in fields_of(kind.Args):
+                yield from _argument(template, value, types[name], (*where, name))
+        for field in needed(kind.Args):
             if field.name not in part.arguments:
                 what = f"`{key}` ({part.type}) lacks `{field.name}`"
                 yield template.error(what, *where, hint=f"add `{field.name}: ...`")
@@ -140,13 +140,13 @@ def _mapping(template: Template, value: Mapping[str, Any], want: Any, where: Whe
         for key, item in value.items():
             yield from _argument(template, item, value_type(want), (*where, key))
         return
-    hints = get_type_hints(kind)
+    types = hints(kind)
     for key, item in value.items():
-        if key not in hints:
-            yield template.error(f"{shown(kind)} has no `{key}`", *where, key, hint=near(key, hints))
+        if key not in types:
+            yield template.error(f"{shown(kind)} has no `{key}`", *where, key, hint=near(key, types))
         else:
-            yield from _argument(template, item, hints[key], (*where, key))
-    for field in fields_of(kind):
+            yield from _argument(template, item, types[key], (*where, key))
+    for field in needed(kind):
         if field.name not in value:
             yield template.error(f"{shown(kind)} lacks `{field.name}`", *where, hint=f"add `{field.name}: ...`")
 
@@ -170,8 +170,8 @@ def _reference(template: Template, reference: str, want: Any, where: Where) -> I
         if why := unfit(have, want):
             yield template.error(f"`{shape}` {why}", *where)
     elif not fits(have, want):
-        needed = "a port" if want is Port else shown(want)
-        yield template.error(f"`{shape}` is {shown(have)}; {needed} is needed", *where)
+        wanted = "a port" if want is Port else shown(want)
+        yield template.error(f"`{shape}` is {shown(have)}; {wanted} is needed", *where)
     elif have is Port and _unfilled(template, reference):
         hint = "take the port of what loads it, or hand over the database itself"
         yield template.error(f"`{shape}` is a database that nothing fills", *where, hint=hint)
@@ -213,12 +213,12 @@ def type_of(template: Template, reference: str) -> Any:
         if value_type(have) is not Any:
             have = value_type(have)
             continue
-        hints: Mapping[str, Any] = {}
+        types: Mapping[str, Any] = {}
         if isinstance(have, type) and issubclass(have, Component):
-            hints = get_type_hints(have.Outputs)
+            types = hints(have.Outputs)
         elif have is ProductView:
-            hints = get_type_hints(have)
-        if name not in hints:
-            raise Dangling(f"`{name}` is no output of {title}", near(name, hints))
-        have = hints[name]
+            types = hints(have)
+        if name not in types:
+            raise Dangling(f"`{name}` is no output of {title}", near(name, types))
+        have = types[name]
     return have

@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import pydantic
 import yaml
 
 from components.errors import Refused, UserError, near
-from templates.fitting import item_type, value_type
+from templates.fitting import hints, item_type, parts_of, value_type
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -122,7 +122,8 @@ class _Walk:
             try:
                 self.loader.construct_object(node)
             except ValueError:
-                self._refuse(f"`{node.value}` is no {node.tag.rpartition(':')[2]}", node, "a text stands in quotes")
+                kind = node.tag.rpartition(":")[2].replace("timestamp", "date")
+                self._refuse(f"`{node.value}` is no {kind}", node, "a text stands in quotes")
 
     def _refuse(self, what: str, node: Any, hint: str = "") -> None:
         self.errors.append(UserError(what, file=self.file, line=node.start_mark.line + 1, hint=hint))
@@ -143,8 +144,8 @@ def load(file: Path) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else None
-        what = f"YAML syntax error: {error.problem}"
-        raise Refused([UserError(what, file=file, line=line, hint=_trap(text, line))]) from None
+        what = f"YAML syntax error: {_problem(error)}"
+        raise Refused([UserError(what, file=file, line=line, hint=_trap(text, error))]) from None
     return Document(file, data, walk.lines)
 
 
@@ -164,14 +165,21 @@ def _text(file: Path) -> str:
     return text
 
 
-def _trap(text: str, line: int | None) -> str:
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    """libyaml's words; some of them only continue their context."""
+    return f"{error.context}, {error.problem}" if str(error.problem).startswith("but ") else str(error.problem)
+
+
+def _trap(text: str, error: yaml.MarkedYAMLError) -> str:
     """A hint for the mistakes that YAML words badly."""
-    lines = text.splitlines()
-    written = lines[line - 1] if line is not None and line <= len(lines) else ""
+    mark, began, lines = error.problem_mark or error.context_mark, error.context_mark, text.splitlines()
+    written = lines[mark.line] if mark is not None and mark.line < len(lines) else ""
     if "\t" in written[: len(written) - len(written.lstrip())]:
         return "indent with spaces, not with a tab"
     if "${" in written and "{" in written.replace("${", ""):
         return 'within braces a reference stands in quotes: {size: "${parameters.size}"}'
+    if began is not None and mark is not None and began.line < mark.line:
+        return f"{error.context} that begins at line {began.line + 1}"
     return ""
 
 
@@ -202,18 +210,18 @@ def type_at(model: Any, path: tuple[Any, ...]) -> Any:
 
 def _members(kind: Any) -> dict[str, Any]:
     """Field name, as it is written -> type, of the model or dataclass among what a type allows."""
-    for part in (kind, *get_args(kind)):
+    for part in parts_of(kind):
         if isinstance(part, type) and issubclass(part, pydantic.BaseModel):
             return {info.alias or name: info.annotation for name, info in part.model_fields.items()}
         if isinstance(part, type) and dataclasses.is_dataclass(part):
-            hints = get_type_hints(part)
-            return {f.name: hints[f.name] for f in dataclasses.fields(part)}
+            types = hints(part)
+            return {f.name: types[f.name] for f in dataclasses.fields(part)}
     return {}
 
 
 def _description(model: Any, path: tuple[Any, ...]) -> str:
     """What a field says about its form."""
-    for part in (holder := type_at(model, path[:-1]), *get_args(holder)):
+    for part in parts_of(type_at(model, path[:-1])):
         if isinstance(part, type) and issubclass(part, pydantic.BaseModel):
             found = (info.description for name, info in part.model_fields.items() if (info.alias or name) == path[-1])
             return next(found, None) or ""
@@ -222,5 +230,5 @@ def _description(model: Any, path: tuple[Any, ...]) -> str:
 
 def _choices(kind: Any) -> list[str]:
     """The values of a Literal, also of an optional one."""
-    literals = [part for part in (kind, *get_args(kind)) if get_origin(part) is Literal]
+    literals = [part for part in parts_of(kind) if get_origin(part) is Literal]
     return [str(value) for part in literals for value in get_args(part)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Mapping
-from typing import Any, Literal, Union, get_args, get_origin
+from collections.abc import Awaitable, Mapping
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pulumi
 import pydantic
@@ -14,14 +15,19 @@ LISTS = (tuple, list)
 MAPS = (dict, Mapping)
 
 
+def hints(kind: Any) -> dict[str, Any]:
+    """Field name -> type of a dataclass. `pulumi.Input` names `Output[T]` in words that only its own module knows."""
+    return get_type_hints(kind, localns={"Output": pulumi.Output, "T": Any})
+
+
 def fits(have: Any, want: Any) -> bool:
     """Whether a value of type `have` can stand where `want` is needed."""
     if Any in (have, want):
         return True
     if _union(have):
-        return all(fits(part, want) for part in get_args(have))
+        return all(fits(part, want) for part in parts_of(have))
     if _union(want):
-        return any(fits(have, part) for part in get_args(want))
+        return any(fits(have, part) for part in parts_of(want))
     if get_origin(want) is Literal:
         return get_origin(have) is Literal and set(get_args(have)) <= set(get_args(want))
     if get_origin(have) is Literal:
@@ -41,25 +47,52 @@ def fits(have: Any, want: Any) -> bool:
 
 def item_type(kind: Any) -> Any:
     """X of `tuple[X, ...]` or `list[X]`; None where it is no list."""
-    return next((get_args(part)[0] for part in _parts(kind) if get_origin(part) in LISTS and get_args(part)), None)
+    return next((get_args(part)[0] for part in parts_of(kind) if get_origin(part) in LISTS and get_args(part)), None)
 
 
 def value_type(kind: Any) -> Any:
     """X of `Mapping[str, X]`; Any where it is no mapping or one of anything."""
-    return next((get_args(part)[1] for part in _parts(kind) if get_origin(part) in MAPS and get_args(part)), Any)
+    return next((get_args(part)[1] for part in parts_of(kind) if get_origin(part) in MAPS and get_args(part)), Any)
 
 
 def dataclass_of(kind: Any) -> Any:
     """The dataclass among what a type allows; None without one."""
-    return next((part for part in _parts(kind) if isinstance(part, type) and dataclasses.is_dataclass(part)), None)
+    return next((part for part in parts_of(kind) if isinstance(part, type) and dataclasses.is_dataclass(part)), None)
 
 
 def literal(value: Any, kind: Any) -> Any:
     """A plain value as `kind`; raises pydantic.ValidationError."""
-    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(
-        plain(kind), config=None if _own_config(kind) else pydantic.ConfigDict(arbitrary_types_allowed=True)
-    )
+    known = _checkable(plain(kind))
+    # A dataclass brings its own configuration.
+    own = isinstance(known, type) and dataclasses.is_dataclass(known)
+    config = None if own else pydantic.ConfigDict(arbitrary_types_allowed=True)
+    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(known, config=config)
     return adapter.validate_python(value)
+
+
+def _checkable(kind: Any) -> Any:
+    """A type for pydantic: a dataclass that holds what nobody can write down (Port) takes its instances alone."""
+    if _union(kind):
+        return Union[tuple(_checkable(part) for part in get_args(kind))]  # noqa: UP007 - built at run time
+    if get_origin(kind) in (*LISTS, *MAPS) and get_args(kind):
+        return get_origin(kind)[tuple(part if part is Ellipsis else _checkable(part) for part in get_args(kind))]
+    if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)) or _writable(kind):
+        return kind
+
+    def instance(value: Any) -> Any:
+        if not isinstance(value, kind):
+            raise ValueError(f"{value!r} stands where {shown(kind)} is needed")
+        return value
+
+    return Annotated[Any, pydantic.PlainValidator(instance)]
+
+
+@lru_cache
+def _writable(kind: type) -> bool:
+    try:
+        return pydantic.TypeAdapter(kind).pydantic_complete
+    except (pydantic.PydanticUserError, pydantic.PydanticUndefinedAnnotation):
+        return False
 
 
 def literal_error(value: Any, kind: Any) -> str:
@@ -72,8 +105,8 @@ def literal_error(value: Any, kind: Any) -> str:
         message = str(first["msg"]).removeprefix("Value error, ")
         return message if first["type"] == "value_error" else sentence
     if isinstance(value, str | int | float):
-        allowed = [part for part in _parts(plain(kind)) if get_origin(part) is not Literal]
-        literals = any(get_origin(part) is Literal for part in _parts(plain(kind)))
+        allowed = [part for part in parts_of(plain(kind)) if get_origin(part) is not Literal]
+        literals = any(get_origin(part) is Literal for part in parts_of(plain(kind)))
         return "" if literals or any(fits(type(value), part) for part in allowed) else sentence
     return ""
 
@@ -81,11 +114,7 @@ def literal_error(value: Any, kind: Any) -> str:
 def plain(kind: Any) -> Any:
     """`pulumi.Input[X]` as X: what can be written down."""
     if _union(kind):
-        parts = [
-            plain(part)
-            for part in get_args(kind)
-            if "Awaitable" not in str(part) and get_origin(part) is not pulumi.Output
-        ]
+        parts = [plain(part) for part in parts_of(kind) if get_origin(part) is not pulumi.Output]
         return Union[tuple(parts)] if parts else Any  # noqa: UP007 - built at run time
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in (*LISTS, *MAPS) and arguments:
@@ -112,13 +141,17 @@ def shown(kind: Any) -> str:
     return words.get(name, {"list": "a list", "tuple": "a list", "dict": "a mapping"}.get(name, name))
 
 
-def _parts(kind: Any) -> tuple[Any, ...]:
-    return get_args(kind) if _union(kind) else (kind,)
+def parts_of(kind: Any) -> tuple[Any, ...]:
+    """What a type allows; of `pulumi.Input[X]`, X and Output[X]."""
+    if not _union(kind):
+        return (kind,)
+    parts = get_args(kind)
+    inputs = [get_args(part)[0] for part in parts if get_origin(part) is Awaitable]
+    if not inputs:
+        return parts
+    others = [part for part in parts if part is type(None)]
+    return (*inputs, *(types.GenericAlias(pulumi.Output, (each,)) for each in inputs), *others)
 
 
 def _union(kind: Any) -> bool:
     return get_origin(kind) in (Union, types.UnionType)
-
-
-def _own_config(kind: Any) -> bool:
-    return hasattr(kind, "__pydantic_config__")

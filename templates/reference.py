@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, get_type_hints
+from typing import Any
 
 from components.base import Component
 from components.errors import UserError, near
-from templates.fitting import dataclass_of, item_type, literal, value_type
+from templates.fitting import dataclass_of, hints, item_type, literal, literal_error, value_type
 
 REFERENCE = re.compile(r"\$\{([^}]*)\}")
 
@@ -36,7 +36,7 @@ def argument(value: Any, kind: Any, made: Mapping[str, Any]) -> Any:
     if isinstance(value, str) and (whole := REFERENCE.fullmatch(value)):
         found = follow(whole.group(1), made)
         # A parameter holds what was written in a manifest; everything else is typed already.
-        return literal(found, kind) if whole.group(1).startswith("parameters.") else found
+        return _typed(whole.group(1), found, kind) if whole.group(1).startswith("parameters.") else found
     if not has_reference(value):
         return literal(value, kind)
     if isinstance(value, str):
@@ -44,11 +44,17 @@ def argument(value: Any, kind: Any, made: Mapping[str, Any]) -> Any:
     if isinstance(value, Mapping):
         made_of = dataclass_of(kind)
         if made_of is not None:
-            hints = get_type_hints(made_of)
-            return made_of(**{key: argument(item, hints[key], made) for key, item in value.items()})
+            types = hints(made_of)
+            return made_of(**{key: argument(item, types[key], made) for key, item in value.items()})
         return {key: argument(item, value_type(kind), made) for key, item in value.items()}
     inner = item_type(kind)
     return tuple(argument(item, Any if inner is None else inner, made) for item in value)
+
+
+def _typed(reference: str, value: Any, kind: Any) -> Any:
+    if why := literal_error(value, kind):
+        raise UserError(f"`{reference}`: {why}")
+    return literal(value, kind)
 
 
 def follow(reference: str, made: Mapping[str, Any]) -> Any:
@@ -67,6 +73,6 @@ def follow(reference: str, made: Mapping[str, Any]) -> Any:
     return found
 
 
-def fields_of(kind: Any) -> list[dataclasses.Field[Any]]:
+def needed(kind: Any) -> list[dataclasses.Field[Any]]:
     """The fields of a dataclass that must be given."""
     return [f for f in dataclasses.fields(kind) if f.default is f.default_factory]

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from components.base import Component, technologies
 from components.errors import Refused, UserError, near
 from components.port import Port
 from templates.check import check
 from templates.document import Document, load
-from templates.fitting import literal_error
+from templates.fitting import hints, literal_error
 from templates.model import OutputPort, Part, ProductView, TemplateModel
 from templates.reference import REFERENCE, argument, follow, references
 
@@ -77,9 +77,9 @@ class Template:
         if why := self.model.parameters[name].refuses(value):
             return why
         for part in self.present.values():
-            hints = get_type_hints(technologies()[part.type].Args)
+            types = hints(technologies()[part.type].Args)
             for key, written in part.arguments.items():
-                if written == f"${{parameters.{name}}}" and (why := literal_error(value, hints[key])):
+                if written == f"${{parameters.{name}}}" and (why := literal_error(value, types[key])):
                     return f"is `{key}` of {part.type}: {why}"
         return ""
 
@@ -103,9 +103,9 @@ class Template:
 
 
 def _values(kind: type[Component[Any, Any]], part: Part, made: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    hints = get_type_hints(kind.Args)
+    types = hints(kind.Args)
     for name, value in part.arguments.items():
-        yield name, argument(value, hints[name], made)
+        yield name, argument(value, types[name], made)
 
 
 def _offered(name: str, output: OutputPort, made: Mapping[str, Any]) -> Port:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from cli.main import app, main
 from tests.conftest import LittleMesh
 
 MESH = str(Path(sys.executable).parent / "mesh")
@@ -33,9 +37,23 @@ def test_help_imports_nothing_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(
-    "words", [(c,) for c in COMMANDS] + [("new", "product"), ("catalogue", "register"), ("dashboards", "pull")]
-)
+def commands(group: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of every command there is."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*above, name))
+        else:
+            yield (*above, name)
+
+
+ALL = list(commands(typer.main.get_command(app)))
+
+
+def test_the_list_of_commands_is_whole() -> None:
+    assert {words[0] for words in ALL} == {*COMMANDS, "new", "catalogue", "dashboards"}
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
 def test_every_command_has_help(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = mesh(tmp_path, *words, "--help")
     assert done.returncode == 0
@@ -52,6 +70,52 @@ def test_a_mistake_ends_with_its_sentence_and_creates_nothing(little: LittleMesh
     assert "did you mean `size`?" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (little.root / ".state").exists()
+
+
+WRONG: dict[str, tuple[str, str | bytes, str]] = {  # file, its content, what is said and where
+    "syntax": ("stacks/sales/orders.yaml", "name: [\n", "YAML syntax error: did not find expected node content"),
+    "encoding": ("stacks/sales/orders.yaml", b"name: f\xfcr\n", "the file is no UTF-8 text"),
+    "date": ("stacks/sales/orders.yaml", "until: 2027-02-30\n", "`2027-02-30` is no date"),
+    "empty": ("stacks/sales/orders.yaml", "", "the file is empty"),
+    "mesh": ("stacks/mesh.yaml", "tenant: acme\nshared: 5\n", "unknown field `shared`"),
+    "stack": ("stacks/Pulumi.sales-dev.yaml", "- target\n", "the file holds no mapping of names to values"),
+    "template": ("templates/table.yaml", "kind: Template\ncomponents: []\n", "`components` wants a mapping"),
+}
+
+
+@pytest.mark.parametrize(("path", "content", "sentence"), WRONG.values(), ids=WRONG)
+def test_every_file_that_is_wrong_is_named(
+    little: LittleMesh,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    path: str,
+    content: str | bytes,
+    sentence: str,
+) -> None:
+    little.table("sales/orders")
+    little.write("stacks/Pulumi.sales-dev.yaml", "config:\n  meshwright:target: local\n")
+    (little.root / path).write_bytes(content if isinstance(content, bytes) else content.encode())
+    before = sorted(little.root.rglob("*"))
+    monkeypatch.setattr(sys, "argv", ["mesh", "preview"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    out, err = capfd.readouterr()
+    assert sentence in err
+    assert f"--> {path}:" in err
+    assert "Traceback" not in err
+    assert out == ""
+    assert sorted(little.root.rglob("*")) == before
+
+
+def test_the_mistakes_of_all_domains_are_told_at_once(little: LittleMesh) -> None:
+    for name in ("sales/orders", "finance/revenue"):
+        little.table(name, "parameters: {sise: small}\n")
+        little.write(f"stacks/Pulumi.{name.split('/')[0]}-dev.yaml", "config:\n  meshwright:target: local\n")
+    done = mesh(little.root, "up")
+    assert done.returncode == 2
+    assert done.stderr.count("has no parameter `sise`") == 2
+    assert done.stderr.count("--> ") == 2
 
 
 @pytest.mark.parametrize(
