@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 import typer
 
 from cli.main import app, main
+from stacks.domain import Domain
 from tests.conftest import LittleMesh
 
 MESH = str(Path(sys.executable).parent / "mesh")
@@ -165,3 +167,23 @@ def test_env_gives_what_pulumi_needs(little: LittleMesh) -> None:
 
 def test_outside_a_project_the_installed_one_is_used(tmp_path: Path) -> None:
     assert json.loads(mesh(tmp_path, "schema", "manifest").stdout)["title"] == "Manifest"
+
+
+def test_a_new_product_of_every_template_is_accepted(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    (tmp_path / "stacks").mkdir()
+    for name in ("Pulumi.yaml", "stacks/mesh.yaml"):
+        (tmp_path / name).write_text((root / name).read_text())
+    shutil.copytree(root / "templates", tmp_path / "templates")
+    kinds = sorted(file.stem for file in (root / "templates").glob("*.yaml"))
+    for kind in kinds:
+        done = mesh(tmp_path, "new", "product", f"sales/a-{kind}", "--template", kind)
+        assert done.returncode == 0, done.stderr
+    found = Domain("sales-dev", stacks=tmp_path / "stacks", templates=tmp_path / "templates")
+    assert sorted(planned.name for planned in found.products) == [f"a-{kind}" for kind in kinds]
+
+
+def test_a_name_that_is_too_long_writes_nothing(little: LittleMesh) -> None:
+    done = mesh(little.root, "new", "product", f"sales/{'x' * 39}")
+    assert done.returncode == 2
+    assert not (little.stacks / "sales").exists()
