@@ -68,6 +68,8 @@ class Machine:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # As from a terminal: started in the background, a shell's children ignore the interrupt.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def install(self, code: int = 0) -> str:
