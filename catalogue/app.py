@@ -2,6 +2,7 @@
 
 import base64
 import ipaddress
+import socket
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -25,7 +26,6 @@ from catalogue.snippets import snippets
 from catalogue.store import Store
 
 HERE = Path(__file__).parent
-DEFAULT_PORT = 8600
 HUES = 8  # colours of domains in static/catalogue.css
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; font-src 'self'; connect-src 'none'; "
@@ -124,12 +124,36 @@ def create_app(store: Store, *, hosts: tuple[str, ...] = LOCAL_HOSTS) -> FastAPI
     return app
 
 
-def serve(url: str | Path, *, host: str = "127.0.0.1", port: int = DEFAULT_PORT) -> None:
-    """Serves the catalogue at `url` (SQLAlchemy URL or SQLite file) until it is interrupted."""
-    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
-        raise ValueError(f"the catalogue has no login yet and binds to loopback alone, not to {host}")
-    with Store(url, read_only=True) as store:
-        uvicorn.run(create_app(store, hosts=(*LOCAL_HOSTS, host)), host=host, port=port, log_level="warning")
+class ListenError(ValueError):
+    """The catalogue can't be served at an address, in one sentence."""
+
+
+def serve(url: str | Path, *, host: str, port: int, ready: Callable[[str], None]) -> None:
+    """Serves the catalogue at `url` (SQLAlchemy URL or SQLite file) until it is interrupted.
+
+    `ready` is handed the address once it listens there; port 0 takes a free one. Raises ListenError.
+    """
+    if not _loopback(host):
+        raise ListenError(f"the catalogue has no login yet and binds to loopback alone, not to {host}")
+    family, shown = (socket.AF_INET6, f"[{host}]") if ":" in host else (socket.AF_INET, host)
+    with socket.socket(family) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            raise ListenError(f"can't listen on {shown}:{port}: {error.strerror}") from None
+        listening.listen()
+        with Store(url, read_only=True) as store:
+            ready(f"http://{shown}:{listening.getsockname()[1]}")
+            app = create_app(store, hosts=(*LOCAL_HOSTS, shown))
+            uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def locate(store: Store, address: str) -> tuple[list[Entry], str | None]:

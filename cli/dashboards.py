@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from cli import project
-from cli.engine import query
+from cli.engine import resources
 from cli.operate import parts
 from components.errors import UserError
 from stacks.domain import Domain
@@ -45,14 +45,11 @@ def pull(name: str, environment: str) -> None:
 
 def superset(current: project.Project, stack: str, product: str) -> tuple[str, str]:
     """Address and administrator's password of the product's Superset, from the stack's state."""
-    exported = query(current, "stack", "export", "--show-secrets", "-s", stack) or {}
-    resources = {
-        (r["type"], r["urn"].rsplit("::", 1)[-1]): r for r in (exported.get("deployment") or {}).get("resources") or []
-    }
-    for kind, name in resources:
+    state = {(r["type"], r["urn"].rsplit("::", 1)[-1]): r for r in resources(current, stack, "--show-secrets")}
+    for kind, name in state:
         if kind == "mesh:data:Superset" and name.split("--")[0] == product:
-            web = resources.get(("mesh:index:Process", f"{name}--web"))
-            secret = resources.get(("mesh:index:SecretValue", f"{name}--admin"))
+            web = state.get(("mesh:index:Process", f"{name}--web"))
+            secret = state.get(("mesh:index:SecretValue", f"{name}--admin"))
             if web and secret:
                 value = secret["outputs"]["value"]
                 return web["outputs"]["endpoints"]["web"]["url"], json.loads(value["plaintext"]) if isinstance(

@@ -25,6 +25,8 @@ class Selection:
     def __init__(self, names: list[str], environment: str, *, check: bool = True) -> None:
         self.project = project.here()
         known = domains(self.project.stacks)
+        if check and not known:
+            raise UserError("there is no domain yet", hint="make one: `mesh new product <domain>/<product>`")
         self.products: dict[str, list[str]] = {}
         for name in names or known:
             domain, _, product = name.partition("/")
@@ -56,9 +58,7 @@ class Selection:
         from stacks.program import Program
 
         domain = self._domain(name)
-        program = Program(domain, stack_config(domain.stack, self.project.stacks))
-        program.recorded()
-        program.target().verify()
+        Program(domain, stack_config(domain.stack, self.project.stacks)).checked()
         return domain
 
     def stack(self, domain: str) -> str:
@@ -83,10 +83,7 @@ def up(names: list[str], environment: str, *, as_json: bool) -> NoReturn:
     """Build or change, register, say where to go."""
     selection = Selection(names, environment)
     for domain in selection.domains:
-        if not (
-            selection.project.state / ".pulumi" / "stacks" / "meshwright" / f"{selection.stack(domain)}.json"
-        ).exists():
-            ensure_stack(selection.project, selection.stack(domain))
+        ensure_stack(selection.project, selection.stack(domain))
     outcomes = _in_order(selection, "up", selection.needs(), show=not as_json)
     registered = _register(selection, outcomes)
     _finish(outcomes, as_json, {"registered": registered}, lambda: view.where_to_go(outcomes, registered))

@@ -175,7 +175,7 @@ def catalogue_register(
 
 @catalogue_app.command("serve")
 def catalogue_serve(
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8800,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8800,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Serve the catalogue's pages and API."""

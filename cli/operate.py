@@ -13,7 +13,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from cli import output, project
-from cli.engine import query
+from cli.engine import resources
 from components.errors import UserError, near
 from stacks.domain import domains, stack_config
 
@@ -76,16 +76,10 @@ def status(names: list[str], environment: str, *, as_json: bool) -> None:
         domains(current.stacks), ""
     )
     with ThreadPoolExecutor(4) as pool:
-        exports = dict(
-            zip(
-                wanted,
-                pool.map(lambda d: query(current, "stack", "export", "-s", f"{d}-{environment}"), wanted),
-                strict=True,
-            )
-        )
+        found = list(pool.map(lambda domain: resources(current, f"{domain}-{environment}"), wanted))
     rows: list[dict[str, Any]] = []
-    for domain, export in exports.items():
-        for resource in ((export or {}).get("deployment") or {}).get("resources") or []:
+    for domain, state in zip(wanted, found, strict=True):
+        for resource in state:
             name = resource["urn"].rsplit("::", 1)[-1]
             if wanted[domain] and name.split("--")[0] != wanted[domain]:
                 continue

@@ -35,24 +35,39 @@ class Project:
         """Default backend, passphrase and catalogue."""
         return self.root / ".state"
 
+    @property
+    def backend(self) -> str:
+        """Where Pulumi keeps the state."""
+        return os.environ.get("PULUMI_BACKEND_URL") or f"file://{self.state}"
+
+    @property
+    def own_backend(self) -> bool:
+        """Whether the state lies in this checkout, and not where the user says."""
+        return self.backend == f"file://{self.state}"
+
     @cached_property
     def pulumi(self) -> str:
         """The Pulumi CLI."""
         import shutil
 
-        found = shutil.which("pulumi", path=self.variables()["PATH"])
+        found = shutil.which("pulumi", path=self.path)
         if found is None:
             raise UserError("there is no Pulumi CLI here", hint="run `make install`, or `python3 tools/install.py`")
         return found
 
-    def variables(self) -> dict[str, str]:
-        """What is set for `pulumi`, beside what the user has set already."""
+    @property
+    def path(self) -> str:
+        """PATH with the checkout's tools ahead."""
         tools, venv = self.root / ".tools" / "bin", Path(sys.prefix) / "bin"
         path = os.environ.get("PATH", "")
         ahead = [str(folder) for folder in (tools, venv) if str(folder) not in path.split(os.pathsep)]
+        return os.pathsep.join([*ahead, path])
+
+    def variables(self) -> dict[str, str]:
+        """What is set for `pulumi`, beside what the user has set already."""
         values = {
-            "PATH": os.pathsep.join([*ahead, path]),
-            "PULUMI_BACKEND_URL": os.environ.get("PULUMI_BACKEND_URL") or f"file://{self.state}",
+            "PATH": self.path,
+            "PULUMI_BACKEND_URL": self.backend,
             "PULUMI_OPTION_POLICY_PACK": os.environ.get("PULUMI_OPTION_POLICY_PACK") or str(self.root / PACK),
             # One failed job must not keep the other products from running.
             "PULUMI_OPTION_CONTINUE_ON_ERROR": "true",

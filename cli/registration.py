@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from cli import output, project
@@ -11,11 +12,16 @@ from cli.engine import query
 from components.errors import UserError
 
 
-def store(current: project.Project) -> Any:
+def location(current: project.Project) -> str | Path:
     """The catalogue: `MESH_CATALOGUE_URL`, or a file beside the state."""
+    return os.environ.get("MESH_CATALOGUE_URL") or current.state / "catalogue.sqlite"
+
+
+def store(current: project.Project) -> Any:
+    """The catalogue, opened."""
     from catalogue.store import Store
 
-    return Store(os.environ.get("MESH_CATALOGUE_URL") or current.state / "catalogue.sqlite")
+    return Store(location(current))
 
 
 def reconcile(current: project.Project, stack: str) -> list[str]:
@@ -93,23 +99,12 @@ def show(urn: str, *, as_json: bool) -> None:
 
 def serve(host: str, port: int) -> None:
     """Serve until Ctrl-C."""
-    import socket
+    from catalogue import app
 
-    import uvicorn
+    def ready(address: str) -> None:
+        output.err.print(f"catalogue on {address} (Ctrl-C ends it)", markup=False)
 
-    from catalogue.app import create_app
-
-    current = project.here()
-    with socket.socket() as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((host, port))
-        except OSError as error:
-            raise UserError(
-                f"can't listen on {host}:{port}: {error.strerror}", hint="choose another `--port`, 0 for a free one"
-            ) from None
-        listening.listen()
-        output.err.print(f"catalogue on http://{host}:{listening.getsockname()[1]} (Ctrl-C ends it)")
-        with store(current) as opened:
-            server = uvicorn.Server(uvicorn.Config(create_app(opened), log_level="warning"))
-            server.run(sockets=[listening])
+    try:
+        app.serve(location(project.here()), host=host, port=port, ready=ready)
+    except app.ListenError as error:
+        raise UserError(str(error), hint="`--host 127.0.0.1 --port 0` takes a free port of this machine") from None

@@ -74,6 +74,13 @@ def role_name(name: str) -> str:
     return shortened(name.replace("-", "_"), 63)
 
 
+def writable(database: Database, schema: str, name: str, parent: Component[Any, Any]) -> Port:
+    """The port of `database`'s `schema` with a writer's right of its own, called `name` and placed under `parent`."""
+    args = DatabaseAccessArgs(database=database, schema=schema, privilege="write")
+    access = DatabaseAccess(name, args, parent.below())
+    return database.outputs.connection.only(schema=schema).opened_by(access.outputs.credentials)
+
+
 def opened(port: Port, name: str, parent: Component[Any, Any], until: str | None = None) -> Port:
     """`port` with a reader's right of its own, called `name` and placed under `parent`.
 

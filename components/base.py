@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -107,6 +108,7 @@ def composes(kind: type[Component[Any, Any]]) -> bool:
     return kind.compose is not Component.compose
 
 
+@functools.cache
 def technologies() -> dict[str, type[Component[Any, Any]]]:
     """Every component class in this package by name: adding a file is all it takes to add one."""
     import importlib

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from components.access import DatabaseAccess, DatabaseAccessArgs
+from components.access import DatabaseAccess, writable
 from components.base import Component
 from components.contract import Table
 from components.port import Port
@@ -80,15 +80,9 @@ class Ingest(Component[IngestArgs, IngestOutputs]):
     def compose(self) -> IngestOutputs:
         args = self.args
         if isinstance(args.into, Database):
-            access = DatabaseAccess(
-                self.child("writer"),
-                DatabaseAccessArgs(database=args.into, schema=args.schema, privilege="write"),
-                self.below(),
-            )
-            plain = args.into.outputs.connection.only(schema=args.schema)
-            target = plain.opened_by(access.outputs.credentials)
+            target = writable(args.into, args.schema, self.child("writer"), self)
         else:
-            plain = target = args.into.outputs.objects
+            target = args.into.outputs.objects
         packages = tuple(dict.fromkeys(source.package for source in args.sources if source.package))
         read = {source.port: args.inputs[source.port] for source in args.sources if source.port is not None}
         environment, secrets = target.environment("target"), target.secrets("target")
@@ -112,7 +106,7 @@ class Ingest(Component[IngestArgs, IngestOutputs]):
             self.below(),
         )
         tables = [source.name for source in args.sources]
-        filled = plain.only(tables=tables) if plain.protocol == "sql" else plain
+        filled = target.only(tables=tables) if target.protocol == "sql" else target
         return IngestOutputs(tables=filled.filled(revision=job.outputs.revision, job=job.outputs.job))
 
     def described(self) -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pulumi
 
-from components.access import DatabaseAccess, DatabaseAccessArgs
+from components.access import DatabaseAccess, writable
 from components.base import Component
 from components.errors import UserError
 from components.port import Port
@@ -65,83 +64,52 @@ class PythonJob(Component[PythonJobArgs, PythonJobOutputs]):
 
     def compose(self) -> PythonJobOutputs:
         args = self.args
-        requirements = exact(args.requirements)
-        base = args.cluster.software if args.cluster else locked("postgres-client")
-        work = Work(self, base.also(self.origin, requirements), args.inputs)
-        work.read_files(args.folder, (args.script, *args.files))
+        opens, uses = dict(args.inputs), tuple(part for part in (args.database, args.bucket) if part is not None)
+        base, files = locked("postgres-client"), self._files()
         starts: tuple[str, ...] = ("python",)
         if args.cluster is not None:
-            work.open("cluster", args.cluster.cluster)
-            work.files |= args.cluster.files
-            starts = args.cluster.command
-        unused = Port(protocol="sql", address={})
-        tables = objects = unused
+            opens["cluster"] = args.cluster.cluster
+            base, starts = args.cluster.software, args.cluster.command
+            files |= args.cluster.files
+        tables = objects = Port(protocol="sql", address={})
         if args.database is not None:
-            access = DatabaseAccess(
-                self.child("writer"),
-                DatabaseAccessArgs(database=args.database, schema=args.schema, privilege="write"),
-                self.below(),
-            )
-            tables = args.database.outputs.connection.only(schema=args.schema, tables=[])
-            work.open("target", tables.opened_by(access.outputs.credentials))
+            opens["target"] = tables = writable(args.database, args.schema, self.child("writer"), self)
         if args.bucket is not None:
-            objects = args.bucket.outputs.objects
-            work.open("bucket", objects)
-        uses = tuple(part for part in (args.database, args.bucket) if part is not None)
-        job = work.job((*starts, f"{{{{files}}}}/{args.script}"), uses, args.schedule, args.size)
-        revision, name = job.outputs.revision, job.outputs.job
-        return PythonJobOutputs(
-            tables=tables.filled(revision=revision, job=name), objects=objects.filled(revision=revision, job=name)
-        )
-
-
-class Work:
-    """What a script's Job is put together from."""
-
-    def __init__(self, owner: Component[Any, Any], software: Software, inputs: Mapping[str, Port]) -> None:
-        self.owner, self.software, self.inputs = owner, software, inputs
-        self.environment: dict[str, pulumi.Input[str]] = {}
-        self.secrets: dict[str, Secret] = {}
-        self.files: dict[str, pulumi.Input[str]] = {}
-        for name, port in inputs.items():
-            self.open(name, port)
-
-    def open(self, prefix: str, port: Port) -> None:
-        """Let the script find a port under `prefix`."""
-        self.environment |= port.environment(prefix)
-        self.secrets |= port.secrets(prefix)
-
-    def read_files(self, folder: str, names: tuple[str, ...]) -> None:
-        """Bring files along; one that is missing is refused."""
-        for name in names:
-            path = Path(folder) / name
-            try:
-                self.files[name] = path.read_text(encoding="utf-8")
-            except OSError:
-                raise UserError(
-                    f"`{self.owner.name}` needs the file {name}, which is not in {Path(folder).name}/"
-                ) from None
-
-    def job(
-        self, command: tuple[str, ...], uses: tuple[Component[Any, Any], ...], schedule: Schedule | None, size: Size
-    ) -> Job:
-        """The Job: it waits for its inputs and runs again when they were refilled."""
-        return Job(
-            self.owner.child("run"),
+            opens["bucket"] = objects = args.bucket.outputs.objects
+        environment: dict[str, pulumi.Input[str]] = {}
+        secrets: dict[str, Secret] = {}
+        for name, port in opens.items():
+            environment |= port.environment(name)
+            secrets |= port.secrets(name)
+        job = Job(
+            self.child("run"),
             JobArgs(
-                software=self.software,
-                command=command,
-                environment=self.environment,
-                secrets=self.secrets,
-                files=self.files,
+                software=base.also(self.origin, exact(args.requirements)),
+                command=(*starts, f"{{{{files}}}}/{args.script}"),
+                environment=environment,
+                secrets=secrets,
+                files=files,
                 uses=uses,
-                triggers=tuple(port.revision for port in self.inputs.values()),
-                after=tuple(port.job for port in self.inputs.values()),
-                schedule=schedule,
-                size=size,
+                triggers=tuple(port.revision for port in args.inputs.values()),
+                after=tuple(port.job for port in args.inputs.values()),
+                schedule=args.schedule,
+                size=args.size,
             ),
-            self.owner.below(),
+            self.below(),
         )
+        done = {"revision": job.outputs.revision, "job": job.outputs.job}
+        return PythonJobOutputs(tables=tables.only(tables=[]).filled(**done), objects=objects.filled(**done))
+
+    def _files(self) -> dict[str, pulumi.Input[str]]:
+        """The script and what it brings along; one that is missing is refused."""
+        folder = Path(self.args.folder)
+        texts: dict[str, pulumi.Input[str]] = {}
+        for name in (self.args.script, *self.args.files):
+            try:
+                texts[name] = (folder / name).read_text(encoding="utf-8")
+            except OSError:
+                raise UserError(f"`{self.name}` needs the file {name}, which is not in {folder.name}/") from None
+        return texts
 
 
 def exact(requirements: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pulumi
 
-from components.access import DatabaseAccess, DatabaseAccessArgs, opened
+from components.access import DatabaseAccess, opened, writable
 from components.base import Component
 from components.errors import UserError
 from components.port import Credentials, Port
@@ -61,12 +61,7 @@ class Superset(Component[SupersetArgs, SupersetOutputs]):
     def compose(self) -> SupersetOutputs:
         args = self.args
         metadata = Database(self.child("metadata"), DatabaseArgs(name="superset", size="small"), self.below())
-        owner = DatabaseAccess(
-            self.child("metadata-owner"),
-            DatabaseAccessArgs(database=metadata, schema="superset", privilege="write"),
-            self.below(),
-        )
-        store = metadata.outputs.connection.only(schema="superset").opened_by(owner.outputs.credentials)
+        store = writable(metadata, "superset", self.child("metadata-owner"), self)
         key, admin, viewer = (
             Secret(self.child(name), SecretArgs(length=length), self.below())
             for name, length in (("session-key", 48), ("admin", 32), ("viewer", 32))

@@ -16,7 +16,7 @@ from components.errors import Refused, UserError  # noqa: E402
 def main() -> None:
     """Declare the domain of the selected stack."""
     from stacks.domain import Domain
-    from stacks.engine import configured, previous_outputs
+    from stacks.engine import configured, previous_outputs, spare_stack_traces
     from stacks.program import Program
 
     try:
@@ -25,6 +25,7 @@ def main() -> None:
         if domain.rules.enforced and not os.environ.get("PULUMI_OPTION_POLICY_PACK"):
             what = f"environment {domain.environment} is enforced, and no policy pack is in force"
             raise UserError(what, file=ROOT / "stacks" / "mesh.yaml", hint='eval "$(mesh env)", then run it again')
+        spare_stack_traces()
         Program(domain, configured(), previous_outputs(stack)).run()
     except (Refused, UserError) as mistake:
         pulumi.log.error(str(mistake))

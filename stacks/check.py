@@ -9,7 +9,7 @@ from typing import Any
 
 from components.errors import Refused, UserError, near
 from components.names import slug
-from stacks.manifest import InputPort, OutputPort, Written
+from stacks.manifest import InputPort, Mesh, OutputPort, Written
 from stacks.manifests import Manifests, nearest
 from stacks.planned import offered
 from templates.template import Template
@@ -19,9 +19,14 @@ USED_AS = {"sources": "sources", "inputPorts": "inputs", "dashboards": "dashboar
 
 
 def product_errors(
-    manifests: Manifests, written: Written, template: Template, today: datetime.date
+    mesh: Mesh, manifests: Manifests, written: Written, template: Template, today: datetime.date
 ) -> Iterator[UserError]:
     """Every mistake of one manifest."""
+    budget = written.model.budget
+    if budget is not None and budget.currency != mesh.currency:
+        what = f"the budget is in {budget.currency}, the mesh counts in {mesh.currency}"
+        hint = f"convert the amount and write `currency: {mesh.currency}`"
+        yield written.error(what, "budget", "currency", hint=hint)
     yield from _parameters(written, template)
     yield from _unused(written, template)
     yield from _sources(manifests, written)

@@ -73,7 +73,7 @@ class Domain:
             except Refused as refused:
                 errors.extend(refused.errors)
                 continue
-            errors.extend(product_errors(self.manifests, written, template, self.today))
+            errors.extend(product_errors(self.mesh, self.manifests, written, template, self.today))
             defaults = {key: parameter.default for key, parameter in template.model.parameters.items()}
             planned[written.model.name] = Planned(written, template, defaults | written.model.parameters)
         errors.extend(self._between_domains())

@@ -28,6 +28,18 @@ def configured() -> dict[str, Any]:
     return found
 
 
+def spare_stack_traces() -> None:
+    """Register resources without the frames that led there.
+
+    They are the house's own, no manifest's; they doubled the state, and carried this machine's paths into it.
+    """
+    from pulumi.runtime import resource
+    from pulumi.runtime.proto import source_pb2
+
+    if hasattr(resource, "_get_stack_trace"):
+        resource._get_stack_trace = source_pb2.StackTrace
+
+
 def previous_outputs(stack: str) -> dict[str, Any]:
     """The outputs of the stack's newest update; empty before the first."""
     name = f"organization/{PROJECT}/{stack}"

@@ -23,6 +23,8 @@ class ProductArgs:
     estimate: Mapping[str, Any]
     budget: Mapping[str, Any] | None
     input_ports: tuple[str, ...] = ()
+    contracts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of each port that offers tables: those its contract promises."""
     build: Callable[[Component[Any, Any]], dict[str, Port]] = field(metadata={"recorded": False})
 
 
@@ -56,6 +58,7 @@ class Product(Component[ProductArgs, ProductOutputs]):
             "estimate": args.estimate,
             "budget": args.budget,
             "inputPorts": list(args.input_ports),
+            "ports": {name: {"contract": list(tables)} for name, tables in args.contracts.items()},
             "tags": tags.as_map(),
         }
 

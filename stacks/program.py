@@ -47,13 +47,18 @@ class Program:
 
     def target(self) -> Target:
         """A fresh target: it keeps what one run of the program has built."""
-        target = self.kind(self.domain.settings(self.values), self.previous.get("implementations") or {})
-        self.domain.check_target(target)
-        return target
+        return self.kind(self.domain.settings(self.values), self.previous.get("implementations") or {})
 
     def recorded(self) -> list[Recorded]:
-        """The resources of this domain, without an engine. What a component refuses is refused here."""
+        """The resources of this domain, without an engine. What target or component refuse is refused here."""
+        self.domain.check_target(self.target())
         return record(lambda: Declaration(self, {}).declare())
+
+    def checked(self) -> list[Recorded]:
+        """The same; the target has also seen that it can be used from here."""
+        graph = self.recorded()
+        self.target().verify()
+        return graph
 
     def estimates(self, graph: list[Recorded]) -> dict[str, dict[str, Any]]:
         """Monthly estimate by product, priced from a recording."""
@@ -77,9 +82,7 @@ class Program:
 
     def run(self) -> None:
         """Register everything and export outputs. The recording goes first: an error leaves no half stack."""
-        estimates = self.estimates(self.recorded())
-        self.target().verify()
-        declaration = Declaration(self, estimates)
+        declaration = Declaration(self, self.estimates(self.checked()))
         declaration.declare()
         for name, value in declaration.exports().items():
             pulumi.export(name, value)
@@ -139,6 +142,11 @@ class Declaration:
             estimate=self.estimates.get(planned.name, {}),
             budget=budget,
             input_ports=tuple(port.from_ for port in model.input_ports),
+            contracts={
+                name: tuple(table.name for table in planned.contracts.get(name, ()))
+                for name, offer in planned.offers.items()
+                if offer.protocol == "sql"
+            },
             build=build,
         )
         return Product(planned.name, args, self.domain.context(planned, self.target))

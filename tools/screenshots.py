@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -15,16 +13,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tools.browser import find  # noqa: E402
+from tools.demo import MESH, mesh  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
-MESH = str(Path(sys.executable).parent / "mesh")
 CHARTS = 11
 """Charts of the dashboard `delays`."""
-
-
-def mesh(*words: str) -> Any:
-    """What `mesh ... --json` prints."""
-    return json.loads(subprocess.run([MESH, *words, "--json"], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def drawn(page: Page) -> None:

@@ -1,4 +1,4 @@
-"""ObjectStore: an S3 server (SeaweedFS) with one bucket and identities that see only that bucket."""
+"""ObjectStore: an S3 server (SeaweedFS) with one bucket."""
 
 from __future__ import annotations
 
@@ -40,28 +40,13 @@ def legal_bucket(value: str) -> str | None:
     return f"`{value}` is no legal bucket name: 3 to 63 lower-case letters, digits and hyphens"
 
 
-def legal_identities(value: list[Any]) -> str | None:
-    """[{name, accessKey, secretKey, actions, until?}]."""
-    for item in value:
-        if not isinstance(item, dict) or {"name", "accessKey", "secretKey", "actions"} - item.keys():
-            return "an identity is a map of name, accessKey, secretKey and actions"
-        if wrong := [action for action in item["actions"] if action not in ACTIONS]:
-            return f"identity `{item['name']}`: action `{wrong[0]}` is none of {', '.join(ACTIONS)}"
-        if item.get("until"):
-            try:
-                _expired(item["until"])
-            except ValueError:
-                return f"identity `{item['name']}`: until `{item['until']}` is no date such as 2027-06-30"
-    names = [item["accessKey"] for item in value]
-    return "two identities have the same accessKey" if len(set(names)) < len(names) else None
-
-
-def _expired(until: str) -> bool:
-    return date.fromisoformat(until[:10]) < datetime.now(UTC).date()
+def expired(item: dict[str, Any]) -> bool:
+    """Whether a key's last day is over."""
+    return bool(item.get("until")) and date.fromisoformat(item["until"][:10]) < datetime.now(UTC).date()
 
 
 class ObjectStore(Kind):
-    """`weed server` with S3; identities change in place, anonymous access is refused."""
+    """`weed server` with S3, for its owner and whoever has an ObjectStoreKey; anonymous access is refused."""
 
     fields = {
         **COMMON,
@@ -70,7 +55,6 @@ class ObjectStore(Kind):
         "accessKey": Field("text", required=True),
         "secretKey": Field("text", required=True, check=lambda v: None if len(v) >= 8 else "at least 8 characters"),
         "bind": Field("text", default="127.0.0.1", check=legal_bind),
-        "identities": Field("list", check=legal_identities),
         "startSeconds": Field("number", default=60, check=at_least(0.1)),
     }
     outputs = ("endpoint", "host", "port", "bucket", "ports")
@@ -89,8 +73,8 @@ class ObjectStore(Kind):
         home, name = Home(Path(inputs["home"])), inputs["name"]
         if not home.data(name).exists():
             return "its data directory is gone"
-        if read(home.run(name) / "files" / IDENTITIES) != _identities(inputs):
-            return "an identity has expired"
+        if read(home.run(name) / "files" / IDENTITIES) != identities(home, name, inputs["bucket"], _owner(inputs)):
+            return "a key has expired"
         return self._program(inputs, state.get("ports", {})).dead()
 
     def create(self, operation: Operation, inputs: Inputs) -> Outputs:
@@ -120,15 +104,9 @@ class ObjectStore(Kind):
         home, name = Home(Path(inputs["home"])), inputs["name"]
         chosen = program.addresses(home, name, {part: {} for part in PARTS}, known, inputs["bind"])
         server = self._program(inputs, chosen)
-        if _only_added(read(home.run(name) / "files" / IDENTITIES), server.files[IDENTITIES]):
-            server.reloads = frozenset({IDENTITIES})
         host = program.probe_host(inputs["bind"])
         server.up(operation, lambda: _bucket(inputs, host, chosen["s3"]))
-        for _ in range(100):  # identities are read again some moments after SIGHUP
-            if _accepted(inputs, host, chosen["s3"]):
-                return self._outputs(inputs, chosen)
-            operation.sleep(0.1)
-        raise Refusal(f"object store `{name}` does not accept all of its identities")
+        return self._outputs(inputs, chosen)
 
     @staticmethod
     def _outputs(inputs: Inputs, chosen: dict[str, int]) -> Outputs:
@@ -174,7 +152,7 @@ class ObjectStore(Kind):
             argv,
             program.surroundings(None, data),
             [health, *others],
-            files={IDENTITIES: _identities(inputs)},
+            files={IDENTITIES: identities(home, name, inputs["bucket"], _owner(inputs))},
             secrets=keys,
             start_seconds=inputs["startSeconds"],
             # A graceful stop waits 15 s for idle connections; what was acknowledged is in its files before that.
@@ -182,33 +160,26 @@ class ObjectStore(Kind):
         )
 
 
-def _identities(inputs: Inputs) -> str:
-    """SeaweedFS' identities file; the owner may do everything, others only what they are given on the bucket."""
-    owner = {"name": "admin", "accessKey": inputs["accessKey"], "secretKey": inputs["secretKey"]}
-    found = [_identity(owner, ["Admin", "Read", "Write", "List", "Tagging"])]
-    found += [shown for item in _items(inputs) if (shown := shown_identity(item, inputs["bucket"])) is not None]
-    return json.dumps({"identities": found}, indent=1)
+def identities(home: Home, store: str, bucket: str, owner: dict[str, Any]) -> str:
+    """SeaweedFS' identities file: the owner may do everything, each key what it was given on the bucket."""
+    items = [json.loads(file.read_text()) for file in sorted((home.run(store) / KEYS).glob("*.json"))]
+    return json.dumps({"identities": [owner, *(identity(item, bucket) for item in items if not expired(item))]})
+
+
+def identity(item: dict[str, Any], bucket: str) -> dict[str, Any]:
+    """A key as SeaweedFS is told of it."""
+    prefix = item.get("prefix", "")
+    within = {action: f"/{prefix}*" if prefix and action != "List" else "" for action in item["actions"]}
+    return _identity(item, [f"{action}:{bucket}{part}" for action, part in within.items()])
+
+
+def _owner(inputs: Inputs) -> dict[str, Any]:
+    return _identity({**inputs, "name": "admin"}, ["Admin", *ACTIONS])
 
 
 def _identity(item: dict[str, Any], actions: list[str]) -> dict[str, Any]:
     pair = {"accessKey": item["accessKey"], "secretKey": item["secretKey"]}
     return {"name": item["name"], "credentials": [pair], "actions": actions}
-
-
-def shown_identity(item: dict[str, Any], bucket: str) -> dict[str, Any] | None:
-    """A reader as SeaweedFS is told of it; None once its time is over."""
-    if item.get("until") and _expired(item["until"]):
-        return None
-    prefix = item.get("prefix", "")
-    return _identity(
-        item, [f"{action}:{bucket}{f'/{prefix}*' if prefix and action != 'List' else ''}" for action in item["actions"]]
-    )
-
-
-def _items(inputs: Inputs) -> list[dict[str, Any]]:
-    """The readers: those among the inputs, and every ObjectStoreKey's."""
-    keys = Home(Path(inputs["home"])).run(inputs["name"]) / KEYS
-    return [*inputs.get("identities", []), *(json.loads(file.read_text()) for file in sorted(keys.glob("*.json")))]
 
 
 def restart(operation: Operation, home: Home, store: str, host: str, port: int) -> None:
@@ -224,16 +195,6 @@ def restart(operation: Operation, home: Home, store: str, host: str, port: int) 
     raise Refusal(f"object store `{store}` does not answer after its restart")
 
 
-def _only_added(old: str | None, new: str) -> bool:
-    """Whether SIGHUP is enough: SeaweedFS 4.48 then takes up new identities, but goes on to accept removed ones."""
-    before, after = (json.loads(text)["identities"] for text in (old or new, new))
-    return all(identity in after for identity in before)
-
-
-def _valid(inputs: Inputs) -> list[dict[str, Any]]:
-    return [item for item in _items(inputs) if not (item.get("until") and _expired(item["until"]))]
-
-
 def _bucket(inputs: Inputs, host: str, port: int) -> bool:
     """Whether the bucket is there; makes it where it is not."""
     try:
@@ -247,10 +208,3 @@ def _bucket(inputs: Inputs, host: str, port: int) -> bool:
     except (OSError, http.client.HTTPException):
         return False
     return through == [200, 200]
-
-
-def _accepted(inputs: Inputs, host: str, port: int) -> bool:
-    """Whether every identity that may list can."""
-    readers = [item for item in _valid(inputs) if "List" in item["actions"]]
-    path = f"/{inputs['bucket']}"
-    return all(s3.request(host, port, "GET", path, item["accessKey"], item["secretKey"]) == 200 for item in readers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,9 +13,24 @@ from . import s3
 from .fields import Failure, Field
 from .home import Home, read, write
 from .kind import Inputs, Kind, Operation, Outputs, refused
-from .object_store import IDENTITIES, KEYS, legal_identities, restart, shown_identity
+from .object_store import ACTIONS, IDENTITIES, KEYS, expired, identities, identity, restart
 from .refusal import Refusal
 from .supervisor import Supervisor
+
+
+def legal_actions(value: list[str]) -> str | None:
+    """What a key may be allowed."""
+    wrong = [action for action in value if action not in ACTIONS]
+    return f"action `{wrong[0]}` is none of {', '.join(ACTIONS)}" if wrong else None
+
+
+def legal_day(value: str) -> str | None:
+    """An ISO date."""
+    try:
+        date.fromisoformat(value[:10])
+    except ValueError:
+        return f"`{value}` is no date such as 2027-06-30"
+    return None
 
 
 class ObjectStoreKey(Kind):
@@ -27,17 +43,13 @@ class ObjectStoreKey(Kind):
         "store": Field("text", required=True),
         "bucket": Field("text", required=True),
         "prefix": Field("text", default=""),
-        "actions": Field("texts", required=True),
-        "until": Field("text"),
+        "actions": Field("texts", required=True, check=legal_actions),
+        "until": Field("text", check=legal_day),
         "accessKey": Field("text", required=True),
         "secretKey": Field("text", required=True),
         "tags": Field("table"),
     }
     probed = True
-
-    def verify(self, new: Inputs) -> Iterator[Failure]:
-        if wrong := legal_identities([_item(new)]):
-            yield "actions", wrong
 
     def verify_change(self, old: Inputs, new: Inputs) -> Iterator[Failure]:
         yield from refused(old, new, ("home", "name", "store", "bucket"), "a key", "make a key of another name")
@@ -46,19 +58,17 @@ class ObjectStoreKey(Kind):
         home = Home(Path(inputs["home"]))
         if read(_file(home, inputs)) is None:
             return "the store has lost it"
-        found = json.loads(read(_identities(home, inputs)) or '{"identities": []}')["identities"]
-        wanted = shown_identity(_item(inputs), inputs["bucket"])
-        return None if wanted is None or wanted in found else "the store does not know it"
+        if expired(inputs):
+            return None
+        known = json.loads(read(_identities(home, inputs)) or '{"identities": []}')["identities"]
+        return None if identity(_item(inputs), inputs["bucket"]) in known else "the store does not know it"
 
     def create(self, operation: Operation, inputs: Inputs) -> Outputs:
         home = Home(Path(inputs["home"]))
         write(_file(home, inputs), json.dumps(_item(inputs)))
-        wanted = shown_identity(_item(inputs), inputs["bucket"])
-        if wanted is not None:
-            with home.lock():
-                found = _known(home, inputs)
-                write(_identities(home, inputs), json.dumps({"identities": [*found, wanted]}, indent=1))
+        if _tell(home, inputs):
             Supervisor(home).signal(inputs["store"], "HUP")
+        if not expired(inputs):
             self._wait(operation, inputs)
         return {}
 
@@ -69,13 +79,7 @@ class ObjectStoreKey(Kind):
     def delete(self, operation: Operation, inputs: Inputs, state: Outputs) -> None:
         home = Home(Path(inputs["home"]))
         _file(home, inputs).unlink(missing_ok=True)
-        if not _identities(home, inputs).exists():
-            return
-        with home.lock():
-            before = read(_identities(home, inputs))
-            after = json.dumps({"identities": _known(home, inputs)}, indent=1)
-            write(_identities(home, inputs), after)
-        if before != after and Supervisor(home).info(inputs["store"]):
+        if _tell(home, inputs) and Supervisor(home).info(inputs["store"]):
             at = urlsplit(inputs["endpoint"])
             restart(operation, home, inputs["store"], str(at.hostname), int(at.port or 80))
 
@@ -103,7 +107,13 @@ def _identities(home: Home, inputs: Inputs) -> Path:
     return home.run(inputs["store"]) / "files" / IDENTITIES
 
 
-def _known(home: Home, inputs: Inputs) -> list[Any]:
-    """The store's identities without this one."""
-    found = json.loads(read(_identities(home, inputs)) or '{"identities": []}')["identities"]
-    return [identity for identity in found if identity["name"] != inputs["name"]]
+def _tell(home: Home, inputs: Inputs) -> bool:
+    """Write the store's identities anew; whether they changed. A store that is gone is told nothing."""
+    with home.lock():
+        before = read(_identities(home, inputs))
+        if before is None:
+            return False
+        owner = json.loads(before)["identities"][0]
+        after = identities(home, inputs["store"], inputs["bucket"], owner)
+        write(_identities(home, inputs), after)
+    return before != after

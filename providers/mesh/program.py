@@ -76,8 +76,6 @@ class Program:
     stop_signal: str = "TERM"
     stop_seconds: int = 10
     stop_group: bool = True
-    reloads: frozenset[str] = frozenset()
-    """Files that the program reads again on SIGHUP, without a restart."""
 
     def spec(self) -> str:
         """What the launcher reads."""
@@ -99,7 +97,7 @@ class Program:
         write_tree(folder / "files", self.files)
         spec = self.spec()
         changed = read(folder / "spec.json") != spec
-        restart = changed or bool((stale | (before - self.files.keys())) - self.reloads)
+        restart = changed or bool(stale | (before - self.files.keys()))
         write(folder / "spec.json", spec)
         pids = set(marked.find(marked.PROCESS, self.home.path, self.name))
         for endpoint in self.endpoints:
@@ -111,8 +109,6 @@ class Program:
         )
         was = (supervisor.info(self.name) or {}).get("pid")
         supervisor.put(self.name, text, restart)
-        if stale and not restart:
-            supervisor.signal(self.name, "HUP")
         self._wait(operation, supervisor, start, ready)
         return was != (supervisor.info(self.name) or {}).get("pid")
 

@@ -1,13 +1,14 @@
 """The pages and the JSON: complete, read-only, and safe with hostile records."""
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
-from catalogue.app import create_app, serve
+from catalogue.app import ListenError, create_app, serve
 from catalogue.record import read_record
 from catalogue.register import Update, register
 from catalogue.snippets import snippets
@@ -107,8 +108,11 @@ def test_read_only_and_local(filled: Store, client: TestClient) -> None:
     for method in ("post", "put", "delete", "patch"):
         assert getattr(client, method)(f"/api/v1/products/{MODEL}").status_code == 405
     assert TestClient(create_app(filled), base_url="http://evil.example").get("/").status_code == 400
-    with pytest.raises(ValueError, match="binds to loopback alone"):
-        serve("unused.db", host="0.0.0.0")
+    for host in ("0.0.0.0", "example.org", ""):
+        with pytest.raises(ListenError, match="binds to loopback alone"):
+            serve("unused.db", host=host, port=0, ready=pytest.fail)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(ListenError, match=r"can't listen on 127\."):
+        serve("unused.db", host="127.0.0.1", port=taken.getsockname()[1], ready=pytest.fail)
     assert not Path("unused.db").exists()
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 import typer
@@ -128,6 +129,7 @@ def test_the_mistakes_of_all_domains_are_told_at_once(little: LittleMesh) -> Non
         (("schema", "manifst"), "there is no schema `manifst`"),
         (("new", "product", "Sales/Orders"), "`Sales/Orders` is no legal name"),
         (("run", "sales"), "`sales` names no product"),
+        (("catalogue", "serve", "--host", "0.0.0.0"), "binds to loopback alone, not to 0.0.0.0"),
     ],
 )
 def test_bad_words_are_told(little: LittleMesh, words: tuple[str, ...], sentence: str) -> None:
@@ -145,6 +147,39 @@ def test_a_stack_without_a_target_says_how_to_name_one(little: LittleMesh) -> No
     assert done.returncode == 2
     assert "stack sales-dev names no target" in done.stderr
     assert "pulumi config set" in done.stderr
+
+
+def test_the_catalogue_is_served_where_it_says(little: LittleMesh) -> None:
+    words = [MESH, "catalogue", "serve", "--port", "0"]
+    with subprocess.Popen(words, cwd=little.root, stderr=subprocess.PIPE, text=True) as serving:
+        assert serving.stderr is not None
+        try:
+            address = serving.stderr.readline().split("catalogue on ")[1].split()[0]
+            with urlopen(f"{address}/health", timeout=10) as answer:
+                assert json.load(answer) == {"ok": True, "products": 0, "outbox": 0}
+        finally:
+            serving.terminate()
+
+
+@pytest.mark.parametrize("command", ["up", "preview"])
+def test_a_mesh_without_a_domain_says_how_to_make_one(little: LittleMesh, command: str) -> None:
+    done = mesh(little.root, command)
+    assert done.returncode == 2
+    assert "there is no domain yet" in done.stderr
+    assert "`mesh new product <domain>/<product>`" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "preview", "status"])
+def test_without_a_pulumi_cli_nothing_is_made(
+    little: LittleMesh, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    little.table("sales/orders")
+    little.write("stacks/Pulumi.sales-dev.yaml", "config:\n  meshwright:target: local\n")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    done = mesh(little.root, command)
+    assert done.returncode == 2
+    assert "there is no Pulumi CLI here" in done.stderr
+    assert not (little.root / ".state").exists()
 
 
 def test_a_new_product_is_accepted_as_it_stands(little: LittleMesh) -> None:

@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -16,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
@@ -60,6 +63,18 @@ class Running:
         """What `mesh ... --json` prints."""
         return json.loads(self.mesh(*words, "--json").stdout)
 
+    def connected(self, urn: str, consumer: str = "") -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection to a sql port as a consumer: the port's own domain by default."""
+        words = ("--as", consumer) if consumer else ()
+        login, port = self.data("credentials", urn, *words), self.data("open", urn, *words)["address"]
+        return psycopg.connect(
+            host=port["host"],
+            port=int(port["port"]),
+            dbname=port["database"],
+            user=login["user"],
+            password=login["password"],
+        )
+
     def pulumi(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`pulumi ...` with what `mesh env` sets."""
         values = json.loads(self.mesh("env", "--json").stdout)
@@ -85,6 +100,16 @@ class Running:
         text = file.read_text(encoding="utf-8")
         assert old in text, f"{path} does not hold {old!r}"
         file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def kill_all(home: Path) -> None:
+    """Kill every process of a stack's data directory, as a reboot would."""
+    mark = str(home).encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            ours = mark in (folder / "environ").read_bytes() or mark in (folder / "cmdline").read_bytes()
+            if ours and int(folder.name) != os.getpid():
+                os.kill(int(folder.name), signal.SIGKILL)
 
 
 def copy_of_checkout(root: Path, state: Path) -> Running:

@@ -7,7 +7,6 @@ import socket
 import ssl
 import subprocess
 
-import psycopg
 import pytest
 
 from tests.example.running import Running
@@ -17,15 +16,7 @@ AFTERWARDS = ("dep_time", "dep_delay", "arr_time", "arr_delay", "air_time", "lat
 
 
 def test_the_model_is_fitted_on_two_workers_and_predicts(running: Running) -> None:
-    login = running.data("credentials", "flights/delay-model/metrics")
-    port = running.data("open", "flights/delay-model/metrics")["address"]
-    with psycopg.connect(
-        host=port["host"],
-        port=int(port["port"]),
-        dbname=port["database"],
-        user=login["user"],
-        password=login["password"],
-    ) as connection:
+    with running.connected("flights/delay-model/metrics") as connection:
         auc, rows, features, workers = connection.execute(
             "SELECT auc, rows, features, workers FROM delay_model.metrics"
         ).fetchall()[0]

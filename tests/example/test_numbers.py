@@ -21,18 +21,6 @@ def flights() -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(flights_archive()), compression="zip")
 
 
-def connected(running: Running, urn: str, consumer: str = "") -> psycopg.Connection[tuple[Any, ...]]:
-    words = ("--as", consumer) if consumer else ()
-    login, port = running.data("credentials", urn, *words), running.data("open", urn, *words)["address"]
-    return psycopg.connect(
-        host=port["host"],
-        port=int(port["port"]),
-        dbname=port["database"],
-        user=login["user"],
-        password=login["password"],
-    )
-
-
 def test_superset_gives_the_mean_delay_by_carrier(running: Running, flights: pd.DataFrame) -> None:
     login = running.data("credentials", "flights/departures/dashboard")
     url = running.data("open", "flights/departures/dashboard")["address"]["url"]
@@ -56,7 +44,7 @@ def test_superset_gives_the_mean_delay_by_carrier(running: Running, flights: pd.
 
 
 def test_the_sql_port_gives_the_same_numbers(running: Running, flights: pd.DataFrame) -> None:
-    with connected(running, "flights/departures/tables") as connection:
+    with running.connected("flights/departures/tables") as connection:
         rows = connection.execute(
             "SELECT carrier, avg(dep_delay)::float8, count(*) FROM departures.flights GROUP BY 1"
         ).fetchall()
@@ -75,7 +63,7 @@ def test_the_sql_port_gives_the_same_numbers(running: Running, flights: pd.DataF
 
 
 def test_a_granted_consumer_reads_its_port_and_nothing_else(running: Running) -> None:
-    with connected(running, "weather/observations/hourly", "flights/delay-model") as connection:
+    with running.connected("weather/observations/hourly", "flights/delay-model") as connection:
         assert connection.execute("SELECT count(*) FROM observations.weather").fetchall()[0][0] == 26_115
         user = connection.execute("SELECT current_user").fetchall()[0][0]
         until = connection.execute(

@@ -10,10 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
-from tests.example.running import Running
+from tests.example.running import Running, kill_all
 
 pytestmark = [pytest.mark.engine, pytest.mark.software]
 CHART = "stacks/flights/departures/dashboards/delays/charts"
@@ -55,14 +54,7 @@ def changed(running: Running, *words: str) -> dict[str, int]:
 
 
 def asked(running: Running, urn: str, query: str) -> int:
-    login, port = running.data("credentials", urn), running.data("open", urn)["address"]
-    with psycopg.connect(
-        host=port["host"],
-        port=int(port["port"]),
-        dbname=port["database"],
-        user=login["user"],
-        password=login["password"],
-    ) as connection:
+    with running.connected(urn) as connection:
         return int(connection.execute(query.encode()).fetchall()[0][0])
 
 
@@ -167,20 +159,8 @@ def test_refresh_sees_a_stopped_service_and_up_starts_it(running: Running) -> No
 
 
 def test_after_a_reboot_up_brings_all_back_with_the_data(running: Running) -> None:
-    home = str(running.home("flights-dev"))
     names = set(pids(running))
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            ours = (
-                home.encode() in (folder / "environ").read_bytes() or home.encode() in (folder / "cmdline").read_bytes()
-            )
-        except OSError:
-            continue
-        if ours and int(folder.name) != os.getpid():
-            try:
-                os.kill(int(folder.name), signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+    kill_all(running.home("flights-dev"))
     assert running.mesh("status", "flights", check=False).returncode == 1
     running.pulumi("up", "--yes", "--skip-preview", "-s", "flights-dev")
     assert set(pids(running)) == names

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.example.running import Running, copy_of_checkout
+from tests.example.running import Running, copy_of_checkout, kill_all
 
 pytestmark = [pytest.mark.engine, pytest.mark.software]
 
@@ -110,14 +109,7 @@ def test_a_package_that_cannot_be_installed_is_named(small: Running) -> None:
 def test_a_port_taken_by_another_program_is_named(small: Running) -> None:
     small.mesh("up")
     port = int(small.data("open", "sales/orders/tables")["address"]["port"])
-    home = str(small.home("sales-dev")).encode()
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            ours = home in (folder / "environ").read_bytes() or home in (folder / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if ours and int(folder.name) != os.getpid():
-            os.kill(int(folder.name), signal.SIGKILL)
+    kill_all(small.home("sales-dev"))
     deadline = time.monotonic() + 10
     other = socket.socket()
     other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

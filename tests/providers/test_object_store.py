@@ -1,4 +1,4 @@
-"""SeaweedFS: loopback only, who may read and who not, identities changed in place."""
+"""SeaweedFS: loopback only, who may read and who not, keys added without a restart."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from providers.mesh import marked
 from providers.mesh.home import Home
 from providers.mesh.supervisor import Supervisor
 
-READER = {"name": "reader", "accessKey": "READERKEY", "secretKey": "reader-secret", "actions": ["Read", "List"]}
 PLAIN = {"addressing_style": "path"}
 
 
@@ -52,9 +51,15 @@ def test_store(home: Home, made: Any, weed: str) -> None:
         bucket="raw",
         accessKey="OWNERKEY",
         secretKey="owner-secret-1",
-        identities=[READER],
     ).create()
     endpoint = store.state["endpoint"]
+
+    def key(name: str, **more: Any) -> Any:
+        pair = {"accessKey": f"{name.upper()}KEY", "secretKey": f"{name}-secret", "actions": ["Read", "List"]}
+        place = {"store": "lake", "bucket": "raw", "endpoint": endpoint}
+        return made("ObjectStoreKey", name=name, **{**place, **pair, **more})
+
+    first = key("reader").create()
     owner, reader = client(endpoint, "OWNERKEY", "owner-secret-1"), client(endpoint, "READERKEY", "reader-secret")
     owner.put_object(Bucket="raw", Key="a", Body=b"rows")
     assert reader.get_object(Bucket="raw", Key="a")["Body"].read() == b"rows"
@@ -71,15 +76,18 @@ def test_store(home: Home, made: Any, weed: str) -> None:
     assert len(ours) == len(store.state["ports"])
     assert all(address.startswith("127.0.0.1:") for address in ours), ours
 
-    second = {**READER, "name": "second", "accessKey": "SECONDKEY", "secretKey": "second-secret"}
-    expired = {**READER, "name": "late", "accessKey": "LATEKEY", "secretKey": "late-secret", "until": "2020-01-01"}
-    store.update(identities=[READER, second, expired])
-    assert list(marked.find(marked.PROCESS, home.path, "lake")) == pids, "identities change without a restart"
-    assert client(endpoint, "SECONDKEY", "second-secret").get_object(Bucket="raw", Key="a")["Body"].read() == b"rows"
-    store.update(identities=[second, expired])
-    assert refused(lambda: reader.get_object(Bucket="raw", Key="a")), "a grant that was taken back is gone"
+    key("early").create(), key("late", until="2020-01-01").create()
+    assert list(marked.find(marked.PROCESS, home.path, "lake")) == pids, "a key is added without a restart"
+    assert client(endpoint, "EARLYKEY", "early-secret").get_object(Bucket="raw", Key="a")["Body"].read() == b"rows"
+    assert (store.dead, first.dead) == (None, None)
+    first.delete()
+    assert refused(lambda: reader.get_object(Bucket="raw", Key="a")), "a right that was taken back is gone"
     assert refused(lambda: client(endpoint, "LATEKEY", "late-secret").get_object(Bucket="raw", Key="a"))
-    assert store.dead is None
+    assert (store.dead, first.dead) == (None, "the store has lost it")
+    assert key("odd", actions=["Read", "Own"]).failures() == [
+        "`actions`: action `Own` is none of Read, Write, List, Tagging"
+    ]
+    assert key("odd", until="soon").failures() == ["`until`: `soon` is no date such as 2027-06-30"]
 
     pids = list(marked.find(marked.PROCESS, home.path, "lake"))
     os.kill(pids[0], 9)
