@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from components.access import DatabaseAccess, writable
 from components.base import Component
 from components.contract import Table
+from components.errors import UserError
 from components.port import Port
 from components.primitives import Bucket, Database, Job, JobArgs, Schedule, Size, locked, program
 
@@ -41,7 +42,8 @@ class Source:
     def __post_init__(self) -> None:
         given = [key for key in ("file", "url", "package", "port") if getattr(self, key) is not None]
         if len(given) != 1:
-            raise ValueError(f"a source has exactly one of file, url, package and port, not {given or 'none'}")
+            found = " and ".join(f"`{key}`" for key in given) or "none"
+            raise ValueError(f"a source has exactly one of file, url, package and port, not {found}")
         if self.package is not None and (self.path is None or "==" not in self.package):
             raise ValueError("`package` is exact (name==version) and goes with `path`, the file inside it")
         if self.port is not None and self.table is None:
@@ -79,6 +81,10 @@ class Ingest(Component[IngestArgs, IngestOutputs]):
 
     def compose(self) -> IngestOutputs:
         args = self.args
+        if not args.sources:
+            raise UserError(
+                f"`{self.name}` has no `sources` to load", hint="add one: a file, a url, a package or a port"
+            )
         if isinstance(args.into, Database):
             target = writable(args.into, args.schema, self.child("writer"), self)
         else:

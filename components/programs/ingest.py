@@ -1,6 +1,8 @@
 """Loads the sources that `sources.json` lists into a database schema or a bucket, by the `dlt` library."""
 
+import csv
 import gzip
+import http.client
 import importlib.metadata
 import io
 import json
@@ -9,26 +11,31 @@ import os
 import re
 import sys
 import tempfile
-import urllib.error
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-# dlt reads these when it is imported: no telemetry, no files outside the job's own folder, names as they are written.
+# dlt reads these when it is imported: no telemetry, no files outside the job's own folder, names as they are written
+# (on the way into a database it splits them at the delimiter: a sign that no name holds).
 os.environ |= {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__LOG_LEVEL": "ERROR",
     "DLT_DATA_DIR": str(Path.cwd() / "dlt"),
     "SCHEMA__NAMING": "direct",
+    "NORMALIZE__DATA_WRITER__DELIMITER": "\x1f",
 }
 
 import dlt
+import dlt.destinations.impl.postgres.postgres as dlt_postgres
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
+from dlt.common.destination.configuration import CsvFormatConfiguration
+from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
 
 TYPES = {
     "string": pa.string(),
@@ -39,6 +46,19 @@ TYPES = {
     "timestamp": pa.timestamp("us", tz="UTC"),
 }
 """ODCS logical types as Arrow has them; `object` and `array` are taken as they come."""
+POSTGRES_TYPES = {
+    16: "boolean",
+    **dict.fromkeys((20, 21, 23), "integer"),
+    **dict.fromkeys((700, 701), "number"),
+    **dict.fromkeys((25, 1042, 1043), "string"),
+    1082: "date",
+    1184: "timestamp",
+}
+"""PostgreSQL's own types by their oid (pg_type.dat), so that a column without a value has one too."""
+UNREADABLE = (pa.ArrowException, zipfile.BadZipFile, zlib.error, EOFError, OSError)
+"""What libraries raise about a file that is broken, or of another kind than its name says."""
+MOST = 1 << 30
+"""Bytes of a file that Arrow looks at in one piece: it cuts between two at any line break, also inside a value."""
 WAIT = 600
 """Seconds without a byte after which an HTTP source counts as dead."""
 
@@ -50,11 +70,16 @@ class SourceError(Exception):
 def opened(source: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     """(name, content) of each file of a source, unpacked."""
     if "url" in source:
+        # A user, a password or a token may stand in an address: none is shown.
+        shown = re.sub(r"//[^/]*@", "//", source["url"].split("?")[0])
         try:
             with urllib.request.urlopen(source["url"], timeout=WAIT) as answer:
-                yield from unpacked(source["url"].split("?")[0], answer.read())
-        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-            raise SourceError(f"{source['url']} can't be read: {getattr(error, 'reason', error)}") from None
+                content = answer.read()
+        except (http.client.HTTPException, OSError, ValueError) as error:
+            illegal = isinstance(error, http.client.InvalidURL)
+            why = "its address is not legal" if illegal else getattr(error, "reason", error)
+            raise SourceError(f"{shown} can't be read: {why}") from None
+        yield from unpacked(shown, content)
         return
     if "package" in source:
         name, path = source["package"]["name"], source["package"]["path"]
@@ -85,12 +110,16 @@ def unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
 def parsed(source: dict[str, Any], name: str, content: bytes) -> pa.Table:
     """A file as a table, by its format."""
     form = source.get("format") or Path(name).suffix.lstrip(".").lower()
+    whole = min(len(content), MOST) or 1
     if form == "csv":
-        declared = {c["name"]: TYPES[c["logicalType"]] for c in source.get("columns", []) if c["logicalType"] in TYPES}
+        # Zones are left to the cast: one that is missing is UTC there.
+        known = {name: kind for name, kind in TYPES.items() if name != "timestamp"}
+        declared = {c["name"]: known[c["logicalType"]] for c in source.get("columns", []) if c["logicalType"] in known}
         nulls = list(source.get("nulls", [""]))
+        reading = pyarrow.csv.ReadOptions(block_size=whole)
         options = pyarrow.csv.ConvertOptions(column_types=declared, null_values=nulls, strings_can_be_null=bool(nulls))
         try:
-            return pyarrow.csv.read_csv(io.BytesIO(content), convert_options=options)
+            return pyarrow.csv.read_csv(io.BytesIO(content), read_options=reading, convert_options=options)
         except pa.ArrowInvalid as error:
             raise SourceError(conversion(str(error), content)) from None
     if form == "parquet":
@@ -98,24 +127,37 @@ def parsed(source: dict[str, Any], name: str, content: bytes) -> pa.Table:
     if form in ("json", "jsonl", "ndjson"):
         try:
             if content.lstrip()[:1] == b"[":
-                return pa.Table.from_pylist(json.loads(content))
-            return pyarrow.json.read_json(io.BytesIO(content))
+                return listed(json.loads(content))
+            return pyarrow.json.read_json(io.BytesIO(content), pyarrow.json.ReadOptions(block_size=whole))
         except (ValueError, pa.ArrowInvalid) as error:
             raise SourceError(f"{name} is no {form.upper()}: {error}") from None
     raise SourceError(f"{name} has no format that is known; say `format: csv|parquet|json|jsonl`")
 
 
+def listed(rows: list[Any]) -> pa.Table:
+    """A JSON list of objects as a table: a key that a row lacks is a column without a value."""
+    if not all(isinstance(row, dict) for row in rows):
+        raise ValueError("not every item of the list is an object")
+    names = dict.fromkeys(key for row in rows for key in row)
+    return pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
+
+
 def conversion(message: str, content: bytes) -> str:
-    """Arrow's complaint about a CSV value, with the column's name."""
-    found = re.search(r"In CSV column #(\d+).*?CSV conversion error to ([^:]+): invalid value '([^']*)'", message, re.S)
+    """Arrow's complaint about a CSV value, with the column's name and the contract's word for its type."""
+    found = re.search(r"In CSV column #(\d+).*?CSV conversion error to (.+?): invalid value (.*)", message, re.S)
     if not found:
         return message.splitlines()[0]
-    header = content.split(b"\n", 1)[0].decode(errors="replace").strip().split(",")
-    return f"column `{header[int(found[1])].strip(chr(34))}` should be {found[2]}, found {found[3]!r}"
+    header = next(csv.reader(io.StringIO(content[:65536].decode("utf-8-sig", errors="replace"))))
+    wanted = next((name for name, kind in TYPES.items() if str(kind) == found[2]), found[2])
+    return f"column `{header[int(found[1])]}` should be {wanted}, found {found[3]}"
 
 
 def agreed(source: dict[str, Any], table: pa.Table) -> pa.Table:
     """The table as its contract says, or SourceError naming the column, what was expected and what was found."""
+    if not table.column_names:
+        raise SourceError("there is no row and no column in it")
+    if twice := [name for name in table.column_names if table.column_names.count(name) > 1]:
+        raise SourceError(f"column `{twice[0]}` stands twice")
     columns = source.get("columns")
     if not columns:
         # A column of which nothing is known is text.
@@ -128,37 +170,51 @@ def agreed(source: dict[str, Any], table: pa.Table) -> pa.Table:
         raise SourceError(f"column `{extra[0]}` is not in the contract; add it there or leave it out of the source")
     arrays = []
     for column in columns:
-        values = table[column["name"]]
-        wanted = TYPES.get(column["logicalType"])
+        name, kind, values = column["name"], column["logicalType"], table[column["name"]]
+        wanted = TYPES.get(kind, pa.string() if pa.types.is_null(values.type) else None)
         if wanted is not None and values.type != wanted:
             try:
-                values = values.cast(wanted)
+                values = converted(values, wanted)
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                raise SourceError(
-                    f"column `{column['name']}` should be {column['logicalType']}, found {values.type}"
-                ) from None
+                raise SourceError(f"column `{name}` should be {kind}, found {values.type}") from None
         if column.get("required") and values.null_count:
-            raise SourceError(f"column `{column['name']}` is required; {values.null_count:,} rows have no value")
+            raise SourceError(f"column `{name}` is required; {values.null_count:,} rows have no value")
         arrays.append(values)
     return pa.table(arrays, names=names)
 
 
+def converted(values: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
+    """The values as another type; a time without a zone is UTC, also where it is written as text."""
+    try:
+        return values.cast(wanted)
+    except pa.ArrowInvalid:
+        if not (pa.types.is_timestamp(wanted) and pa.types.is_string(values.type)):
+            raise
+        return values.cast(pa.timestamp("us")).cast(wanted)
+
+
 def from_port(source: dict[str, Any]) -> pa.Table:
     """A table of another product's sql port."""
-    import psycopg
+    import psycopg.sql
 
-    head = source["sql"]["port"].replace("-", "_").upper()
-    table = ".".join(f'"{part}"' for part in (os.environ[f"{head}_SCHEMA"], source["sql"]["table"]))
-    with psycopg.connect(
-        host=os.environ[f"{head}_HOST"],
-        port=int(os.environ[f"{head}_PORT"]),
-        dbname=os.environ[f"{head}_DATABASE"],
-        user=os.environ[f"{head}_USER"],
-        password=os.environ[f"{head}_PASSWORD"],
-    ) as connection:
-        cursor = connection.execute(f"SELECT * FROM {table}".encode())
-        names = [column.name for column in cursor.description or []]
-        return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in cursor])
+    port = source["sql"]["port"]
+    head = port.replace("-", "_").upper()
+    table = psycopg.sql.Identifier(os.environ[f"{head}_SCHEMA"], source["sql"]["table"])
+    try:
+        with psycopg.connect(
+            host=os.environ[f"{head}_HOST"],
+            port=int(os.environ[f"{head}_PORT"]),
+            dbname=os.environ[f"{head}_DATABASE"],
+            user=os.environ[f"{head}_USER"],
+            password=os.environ[f"{head}_PASSWORD"],
+        ) as connection:
+            cursor = connection.execute(psycopg.sql.SQL("SELECT * FROM {}").format(table))
+            columns, rows = cursor.description or [], cursor.fetchall()
+    except psycopg.Error as error:
+        raise SourceError(f"port `{port}` can't be read: {str(error).splitlines()[0]}") from None
+    types = [TYPES.get(POSTGRES_TYPES.get(column.type_code, "")) for column in columns]
+    arrays = [pa.array([row[index] for row in rows], type_) for index, type_ in enumerate(types)]
+    return pa.table(arrays, names=[column.name for column in columns])
 
 
 def table_of(source: dict[str, Any]) -> pa.Table:
@@ -170,6 +226,9 @@ def table_of(source: dict[str, Any]) -> pa.Table:
         return agreed(source, parts[0] if len(parts) == 1 else pa.concat_tables(parts, promote_options="permissive"))
     except SourceError as error:
         raise SourceError(f"source `{source['name']}`: {error}") from None
+    except UNREADABLE as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"source `{source['name']}` can't be read: {first}") from None
 
 
 def destination() -> tuple[Any, str, dict[str, Any]]:
@@ -186,6 +245,8 @@ def destination() -> tuple[Any, str, dict[str, Any]]:
             layout="{table_name}/{load_id}.{file_id}.{ext}",
         )
         return made, env.get("TARGET_PREFIX") or "data", {"loader_file_format": "parquet"}
+    # dlt would load an empty text as no value.
+    dlt_postgres.is_nullable_column = lambda column: False
     # A reader sees the old rows or the new ones, and tables keep the rights that were given on them.
     os.environ["DESTINATION__REPLACE_STRATEGY"] = "insert-from-staging"
     made = dlt.destinations.postgres(
@@ -195,36 +256,68 @@ def destination() -> tuple[Any, str, dict[str, Any]]:
             "database": env["TARGET_DATABASE"],
             "username": env["TARGET_USER"],
             "password": env["TARGET_PASSWORD"],
-        }
+        },
+        csv_format=CsvFormatConfiguration(delimiter=env["NORMALIZE__DATA_WRITER__DELIMITER"]),
     )
     return made, env["TARGET_SCHEMA"], {"loader_file_format": "csv"}
+
+
+def resource(source: dict[str, Any], table: pa.Table, nested: bool) -> Any:
+    """What dlt loads: the table, what is nested in it as JSON where the destination takes it no other way."""
+    hints: dict[str, Any] = {}
+    if not nested:
+        for index, field in enumerate(table.schema):
+            if pa.types.is_nested(field.type):
+                texts = [
+                    None if value is None else json.dumps(value, default=str) for value in table[field.name].to_pylist()
+                ]
+                table = table.set_column(index, field.name, pa.array(texts, pa.string()))
+                hints[field.name] = {"data_type": "json"}
+    return dlt.resource(
+        table,
+        name=source["name"],
+        write_disposition=source.get("mode", "replace"),
+        primary_key=[column["name"] for column in source.get("columns", []) if column.get("primaryKey")] or None,
+        columns=hints or None,
+    )
+
+
+def reshaped(pipeline: Any, table: str, schema: pa.Schema) -> bool:
+    """Whether a column of a table that was loaded before is gone or has another type: dlt only adds columns."""
+    if pipeline.default_schema_name is None:
+        return False
+    known = pipeline.default_schema
+    before = known.tables.get(known.naming.normalize_table_identifier(table), {}).get("columns", {})
+    after = {known.naming.normalize_path(k): v for k, v in py_arrow_to_table_schema_columns(schema).items()}
+    shape = ("data_type", "precision", "scale")
+    return any(
+        [after.get(name, {}).get(key) for key in shape] != [was.get(key) for key in shape]
+        for name, was in before.items()
+    )
 
 
 def main() -> None:
     """Read everything first: a broken source changes nothing."""
     sources = json.loads(Path(__file__).with_name("sources.json").read_text(encoding="utf-8"))
     tables = {source["name"]: table_of(source) for source in sources}
-    resources = []
-    for source in sources:
-        keys = [column["name"] for column in source.get("columns", []) if column.get("primaryKey")]
-        resources.append(
-            dlt.resource(
-                tables[source["name"]],
-                name=source["name"],
-                write_disposition=source.get("mode", "replace"),
-                primary_key=keys or None,
-            )
-        )
     made, dataset, how = destination()
     with tempfile.TemporaryDirectory(prefix="ingest-", dir=Path.cwd()) as work:
         pipeline = dlt.pipeline("ingest", pipelines_dir=work, destination=made, dataset_name=dataset)
-        pipeline.run(resources, **how)
+        pipeline.sync_destination()
+        groups: tuple[list[Any], list[Any]] = ([], [])
+        for source in sources:
+            table = tables[source["name"]]
+            anew = source.get("mode", "replace") == "replace" and reshaped(pipeline, source["name"], table.schema)
+            groups[anew].append(resource(source, table, nested=how["loader_file_format"] == "parquet"))
+        for resources, refresh in zip(groups, (None, "drop_resources"), strict=True):
+            if resources:
+                pipeline.run(resources, refresh=refresh, **how)
     counts = {name: table.num_rows for name, table in tables.items()}
     print("::mesh::", json.dumps({"rows": sum(counts.values()), "tables": counts}))
 
 
 if __name__ == "__main__":
-    logging.disable(logging.WARNING)
+    logging.disable(logging.ERROR)  # dlt tells of each of its attempts; the last one is told below
     try:
         main()
     except SourceError as error:

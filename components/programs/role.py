@@ -9,6 +9,8 @@ from psycopg import sql
 
 # Serialises the role jobs of one database: concurrent GRANTs on one object fail with "tuple concurrently updated".
 LOCK = 5_318_008
+LONGEST = 63
+"""Bytes of a name (NAMEDATALEN - 1): PostgreSQL cuts a longer one, and `<schema>_read` would be `<schema>_write`."""
 
 
 def main() -> None:
@@ -19,6 +21,9 @@ def main() -> None:
         if "--undo" in sys.argv:
             drop(connection, role)
         else:
+            for what, limit in ((role, LONGEST), (schema, LONGEST - len("_write"))):
+                if len(what.encode()) > limit:
+                    sys.exit(f"role {role}: the name {what} is longer than {limit} bytes")
             make(connection, role, schema, os.environ["PRIVILEGE"], os.environ.get("UNTIL", ""))
     print('::mesh:: {"rows": 1}')
 
@@ -76,12 +81,16 @@ def make(
             name, sql.Literal(verifier.decode()), sql.Literal(expiry)
         )
     )
+    group = f"{schema}_{privilege}"
+    for held in groups(connection, role):
+        if held != group:
+            run(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(held), name))
+    run(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), name))
     if privilege == "write":
-        run(sql.SQL("GRANT {} TO {}").format(writers, name))
         # What it makes belongs to the group: a later loader can replace it.
-        run(sql.SQL("ALTER ROLE {} SET role TO {}").format(name, sql.Literal(f"{schema}_write")))
+        run(sql.SQL("ALTER ROLE {} SET role TO {}").format(name, sql.Literal(group)))
     else:
-        run(sql.SQL("GRANT {} TO {}").format(readers, name))
+        run(sql.SQL("ALTER ROLE {} RESET role").format(name))
     run(sql.SQL("ALTER ROLE {} IN DATABASE {} SET search_path TO {}").format(name, database, space))
 
 
@@ -89,13 +98,23 @@ def drop(connection: "psycopg.Connection[tuple[object, ...]]", role: str) -> Non
     """End its sessions and drop it; what it owned goes to the administrator."""
     if not known(connection, role):
         return
-    connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (role,))
     name = sql.Identifier(role)
-    # An owner that is no superuser, as on RDS, may only reassign what belongs to a role it is a member of.
+    # An owner that is no superuser, as on RDS, may only end and reassign what belongs to a role it is a member of.
     connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(name))
+    connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (role,))
     connection.execute(sql.SQL("REASSIGN OWNED BY {} TO CURRENT_USER").format(name))
     connection.execute(sql.SQL("DROP OWNED BY {}").format(name))
     connection.execute(sql.SQL("DROP ROLE {}").format(name))
+
+
+def groups(connection: "psycopg.Connection[tuple[object, ...]]", role: str) -> list[str]:
+    """The groups of schemas that a role is a member of."""
+    held = connection.execute(
+        "SELECT held.rolname FROM pg_auth_members m JOIN pg_roles held ON held.oid = m.roleid"
+        " JOIN pg_roles role ON role.oid = m.member WHERE role.rolname = %s AND held.rolname ~ '_(read|write)$'",
+        (role,),
+    )
+    return [str(name) for (name,) in held]
 
 
 def known(connection: "psycopg.Connection[tuple[object, ...]]", role: str) -> bool:
@@ -107,4 +126,5 @@ if __name__ == "__main__":
     try:
         main()
     except psycopg.Error as error:
-        sys.exit(f"role {os.environ.get('ROLE')}: {str(error).splitlines()[0]}")
+        detail = f" ({'; '.join(error.diag.message_detail.splitlines())})" if error.diag.message_detail else ""
+        sys.exit(f"role {os.environ.get('ROLE')}: {str(error).splitlines()[0]}{detail}")

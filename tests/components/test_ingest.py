@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from components.contract import Column, Table
+from components.errors import UserError
 from components.ingest import Ingest, IngestArgs, Source
 from components.port import Port
 from components.primitives import Bucket, Database, DatabaseArgs
@@ -48,7 +49,7 @@ def told(job: Recorded) -> list[dict[str, Any]]:
     ("source", "why"),
     [
         ({}, "exactly one of file, url, package and port, not none"),
-        ({"file": "a.csv", "url": "https://x"}, "exactly one of file, url, package and port"),
+        ({"file": "a.csv", "url": "https://x"}, "exactly one of file, url, package and port, not `file` and `url`$"),
         ({"package": "a", "path": "b"}, "`package` is exact"),
         ({"package": "a>=1", "path": "b"}, "`package` is exact"),
         ({"package": "a==1"}, "`package` is exact"),
@@ -58,6 +59,13 @@ def told(job: Recorded) -> list[dict[str, Any]]:
 def test_a_source_of_no_use_is_refused(source: dict[str, str], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         Source(name="a", **source)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("into", ["database", "bucket"])
+def test_no_source_at_all_is_refused(tmp_path: Path, into: str) -> None:
+    with pytest.raises(UserError, match="`orders--load` has no `sources` to load") as caught:
+        run((), tmp_path, into)
+    assert "a file, a url, a package or a port" in caught.value.hint
 
 
 def test_the_program_is_told_each_kind_of_source(tmp_path: Path) -> None:
