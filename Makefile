@@ -35,7 +35,7 @@ check: $(VENV)/.installed-dev  ## Types, lint and fast tests (under a minute)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not engine and not software and not browser"
+	$(BIN)/pytest -m "not engine and not software and not browser and not docker and not images"
 
 test: $(VENV)/.installed-dev install  ## Everything: real engine, real software, real browser
 	@$(BIN)/python tools/browser.py
@@ -45,7 +45,7 @@ test: $(VENV)/.installed-dev install  ## Everything: real engine, real software,
 
 lock:  ## Pin the newest allowed versions
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --universal pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --universal --extra aws --extra kubernetes --extra dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --universal --extra aws --extra azure --extra docker --extra kubernetes --extra dev pyproject.toml -o requirements-dev.lock
 
 docs: $(VENV)/.installed  ## Write the generated pages
 	$(BIN)/python -m policies.document > docs/rules.md

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +24,12 @@ dashboards_app = typer.Typer(help="Dashboards as code.", no_args_is_help=True, r
 app.add_typer(new_app, name="new")
 app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(dashboards_app, name="dashboards")
+images_app = typer.Typer(
+    help="The software of a stack as OCI images, made here without a container engine.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(images_app, name="images")
 
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="[DOMAIN[/PRODUCT]]...", help="All domains where none is named.")
@@ -49,6 +56,20 @@ def preview(names: Names = None, env: Env = "dev", json: Json = False) -> None:
     from cli import deploy
 
     deploy.preview(names or [], env, as_json=json)
+
+
+@app.command()
+def render(
+    what: Annotated[str, typer.Argument(metavar="DOMAIN[/PRODUCT]|MANIFEST")],
+    env: Env = "dev",
+    target: Annotated[str, typer.Option("--target", "-t", help="Another target than the stack's.")] = "",
+    records: Annotated[Path | None, typer.Option("--records", help="Write all resources to a file, as JSON.")] = None,
+    json: Json = False,
+) -> None:
+    """Show the components and resources that a manifest becomes, without cloud, credentials or engine."""
+    from cli import render
+
+    render.render(what, env, target, records, as_json=json)
 
 
 @app.command()
@@ -158,6 +179,51 @@ def dashboards_pull(product: Annotated[str, typer.Argument(metavar="DOMAIN/PRODU
     from cli import dashboards
 
     dashboards.pull(product, env)
+
+
+@images_app.command("build")
+def images_build(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[SOFTWARE]...", help="Such as ingest; all of the stack without it.")
+    ] = None,
+    stack: Annotated[str, typer.Option("--stack", "-s", help="Whose software and base image.")] = "",
+    base: Annotated[str, typer.Option("--base", help="Another base image: with Python and glibc.")] = "",
+    folder: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write each image as one file, for another machine.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Make images: the locked packages on the base image, as an OCI layout in the cache.
+
+    The same packages on the same base give the same digest; what was made before is taken from the cache. The files of
+    --output are for `docker load` and `ctr images import`.
+    """
+    from cli import images
+
+    images.build(names or [], stack, base, folder, as_json=json)
+
+
+OfStack = Annotated[str, typer.Option("--stack", "-s", help="<domain>-<environment>.")]
+
+
+@images_app.command("push")
+def images_push(stack: OfStack, json: Json = False) -> None:
+    """Bring a stack's images into its registry, built where needed; write their digests to stacks/images.yaml.
+
+    The stack's configuration says where to (meshwright:registry) and what they stand on (meshwright:baseImage). The
+    login is Docker's own (docker login), with its credential helpers. What the registry has is not sent again.
+    """
+    from cli import images
+
+    images.push(stack, as_json=json)
+
+
+@images_app.command("list")
+def images_list(stack: OfStack, json: Json = False) -> None:
+    """Show which images a stack runs, and whether its registry has them."""
+    from cli import images
+
+    images.list_(stack, as_json=json)
 
 
 @catalogue_app.command("register")

@@ -103,7 +103,7 @@ class Ingest(Component[IngestArgs, IngestOutputs]):
                 files={"ingest.py": program("ingest.py"), "sources.json": self.described()},
                 environment=environment,
                 secrets=secrets,
-                uses=(args.into,),
+                uses=(args.into, *read.values()),
                 triggers=tuple(port.revision for port in read.values()) + self.fingerprints(),
                 after=tuple(port.job for port in read.values()),
                 schedule=args.schedule,

@@ -64,11 +64,13 @@ class PythonJob(Component[PythonJobArgs, PythonJobOutputs]):
 
     def compose(self) -> PythonJobOutputs:
         args = self.args
-        opens, uses = dict(args.inputs), tuple(part for part in (args.database, args.bucket) if part is not None)
+        opens, reads = dict(args.inputs), list(args.inputs.values())
+        own = [part for part in (args.database, args.bucket) if part is not None]
         base, files = locked("postgres-client"), self._files()
         starts: tuple[str, ...] = ("python",)
         if args.cluster is not None:
             opens["cluster"] = args.cluster.cluster
+            reads.append(args.cluster.cluster)
             base, starts = args.cluster.software, args.cluster.command
             files |= args.cluster.files
         tables = objects = Port(protocol="sql", address={})
@@ -89,7 +91,7 @@ class PythonJob(Component[PythonJobArgs, PythonJobOutputs]):
                 environment=environment,
                 secrets=secrets,
                 files=files,
-                uses=uses,
+                uses=(*own, *reads),
                 triggers=tuple(port.revision for port in args.inputs.values()),
                 after=tuple(port.job for port in args.inputs.values()),
                 schedule=args.schedule,

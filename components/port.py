@@ -39,7 +39,8 @@ class Port:
 
     `address` holds the parts named in ADDRESS. `revision` changes whenever what stands behind the port was filled
     again; whoever takes it as a trigger waits for the data and runs again with it. `behind` is the component that can
-    give others a right of their own; it is known only inside the program that made the port.
+    give others a right of their own; it is known only inside the program that made the port. `stack` names the stack
+    of a port that another program made.
     """
 
     protocol: Protocol
@@ -48,6 +49,7 @@ class Port:
     job: pulumi.Input[str] = ""
     credentials: Credentials | None = field(default=None, metadata={"recorded": False})
     behind: Component[Any, Any] | None = field(default=None, metadata={"recorded": False})
+    stack: str = ""
 
     def filled(self, *, revision: pulumi.Input[str], job: pulumi.Input[str]) -> Port:
         """The same port as something that `job` fills, without the rights of whoever filled it."""
@@ -99,10 +101,3 @@ def words(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
-
-
-def from_record(record: Mapping[str, Any]) -> Port:
-    """The port that another stack's outputs describe."""
-    protocol: Protocol = record["protocol"]
-    address = {name: record[name] for name in ADDRESS[protocol] if name in record}
-    return Port(protocol=protocol, address=address, revision=record.get("revision", ""), job=record.get("job", ""))

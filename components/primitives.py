@@ -109,6 +109,7 @@ class ServiceArgs:
 
     In `command`, `environment` and `files`, `{{<endpoint>.host}}`, `{{<endpoint>.port}}`, `{{data}}` (kept over
     restarts) and `{{files}}` stand for what the target decides. `authentication` says how callers prove who they are.
+    `uses` names all that it talks to; the target lets it through to that and nothing else.
     """
 
     software: Software
@@ -117,7 +118,7 @@ class ServiceArgs:
     environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, metadata={"recorded": False})
-    uses: tuple[Component[Any, Any], ...] = ()
+    uses: tuple[Component[Any, Any] | Port, ...] = ()
     size: Size = "small"
     start_seconds: int = 60
     authentication: Literal["password", "token", "tls", "none"] = "password"
@@ -151,7 +152,7 @@ class JobArgs:
     environment: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, metadata={"recorded": False})
-    uses: tuple[Component[Any, Any], ...] = ()
+    uses: tuple[Component[Any, Any] | Port, ...] = ()
     triggers: tuple[pulumi.Input[Any], ...] = ()
     after: tuple[pulumi.Input[str], ...] = ()
     undo: tuple[str, ...] = ()

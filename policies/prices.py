@@ -152,11 +152,29 @@ def _job(props: Mapping[str, Any]) -> dict[str, Decimal]:
     return _hours(props, hours.quantize(Decimal("0.0001")))
 
 
+def _container(props: Mapping[str, Any]) -> dict[str, Decimal]:
+    """One that never starts only holds the files of another."""
+    if props.get("start") is False:
+        return {}
+    return _running({"cpu": float(props.get("cpus") or 0), "memoryMiB": props.get("memory")})
+
+
+def _volume(props: Mapping[str, Any]) -> dict[str, Decimal]:
+    """What its label says was reserved."""
+    said = (str(entry.get("value")) for entry in props.get("labels") or () if entry.get("label") == "storage-gib")
+    return {"storage": _number(float(next(said, DEFAULT_STORAGE)))}
+
+
 _QUANTITIES: dict[str, Callable[[Mapping[str, Any]], dict[str, Decimal]]] = {
     "mesh:index:Process": _running,
     "mesh:index:PostgresServer": _store,
     "mesh:index:ObjectStore": _store,
     "mesh:index:JobRun": _job,
+    "docker:index/container:Container": _container,
+    "docker:index/volume:Volume": _volume,
 }
-_FREE = frozenset(f"mesh:index:{kind}" for kind in ("Environment", "SecretValue", "Placement", "ObjectStoreKey"))
+_FREE = frozenset(
+    {f"mesh:index:{kind}" for kind in ("Environment", "SecretValue", "Placement", "ObjectStoreKey")}
+    | {"docker:index/network:Network", "docker:index/remoteImage:RemoteImage"}
+)
 _GROUPS = ("mesh:data:", "pulumi:pulumi:", "pulumi:providers:")

@@ -12,6 +12,7 @@ from components.base import SEPARATOR, Context, technologies
 from components.errors import Refused, UserError, near
 from components.targets import StackSettings, Target
 from stacks.check import product_errors
+from stacks.images import read_images
 from stacks.manifest import Environment, InputPort, Mesh, read_mesh
 from stacks.manifests import Manifests, nearest
 from stacks.manifests import domains as domains_of
@@ -53,6 +54,7 @@ class Domain:
 
     def settings(self, values: Mapping[str, Any]) -> StackSettings:
         """The target's view of the stack."""
+        others = (f"{domain}-{self.environment}" for domain in sorted(self.inputs_of()))
         return StackSettings(
             stack=self.stack,
             domain=self.name,
@@ -61,6 +63,8 @@ class Domain:
             owner=self.mesh.owner,
             protected=self.rules.protected,
             values=values,
+            neighbours={stack: stack_config(stack, self.stacks) for stack in others},
+            images=read_images(self.stacks),
         )
 
     def _planned(self) -> Iterator[Planned]:

@@ -15,7 +15,7 @@ from components.ingest import Source
 from components.mesh import Placement
 from components.names import slug
 from components.port import ADDRESS, Credentials, Port
-from components.primitives import Secret, SecretArgs
+from components.primitives import Secret, SecretArgs, Software
 from components.targets import Target, load
 from policies import prices
 from stacks.domain import Domain, Planned
@@ -51,14 +51,22 @@ class Program:
 
     def recorded(self) -> list[Recorded]:
         """The resources of this domain, without an engine. What target or component refuse is refused here."""
-        self.domain.check_target(self.target())
-        return record(lambda: Declaration(self, {}).declare())
+        return self._recorded()[0]
 
     def checked(self) -> list[Recorded]:
         """The same; the target has also seen that it can be used from here."""
-        graph = self.recorded()
-        self.target().verify()
+        graph, target = self._recorded()
+        target.verify()
         return graph
+
+    def software(self) -> tuple[Software, ...]:
+        """The software that this domain runs as images; none on a target without containers."""
+        return self._recorded()[1].software()
+
+    def _recorded(self) -> tuple[list[Recorded], Target]:
+        target = self.target()
+        self.domain.check_target(target)
+        return record(lambda: Declaration(self, target, {}).declare()), target
 
     def estimates(self, graph: list[Recorded]) -> dict[str, dict[str, Any]]:
         """Monthly estimate by product, priced from a recording."""
@@ -82,7 +90,7 @@ class Program:
 
     def run(self) -> None:
         """Register everything and export outputs. The recording goes first: an error leaves no half stack."""
-        declaration = Declaration(self, self.estimates(self.checked()))
+        declaration = Declaration(self, self.target(), self.estimates(self.checked()))
         declaration.declare()
         for name, value in declaration.exports().items():
             pulumi.export(name, value)
@@ -91,9 +99,8 @@ class Program:
 class Declaration:
     """One run of the program's constructors."""
 
-    def __init__(self, program: Program, estimates: Mapping[str, dict[str, Any]]) -> None:
-        self.domain, self.values, self.estimates = program.domain, program.values, estimates
-        self.target = program.target()
+    def __init__(self, program: Program, target: Target, estimates: Mapping[str, dict[str, Any]]) -> None:
+        self.domain, self.values, self.estimates, self.target = program.domain, program.values, estimates, target
         self.products: dict[str, Product] = {}
         self.granted: dict[str, dict[str, Credentials]] = {}
         self.references: dict[str, pulumi.StackReference] = {}
@@ -185,6 +192,7 @@ class Declaration:
             address={part: found("ports", key, part) for part in ADDRESS[protocol]},
             revision=found("ports", key, "revision"),
             job=found("ports", key, "job"),
+            stack=stack,
             credentials=Credentials(
                 # The name travels with the password; by itself it is no secret.
                 user=pulumi.Output.unsecret(found("credentials", key, consumer, "user")),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from stacks.recording import COMPUTED, SECRET, Recorded
+from stacks.recording import COMPUTED, SECRET, SYMBOL, Recorded
 
 WIDTH = 120
 CONTENTS = frozenset({"files", "requirements", "data", "stringData", "content"})
@@ -46,6 +46,46 @@ def tree(graph: Iterable[Recorded], prefixes: Mapping[str, str] | None = None) -
 def address(resource: Recorded) -> str:
     """How the recording names a resource."""
     return f"{resource.type}::{resource.name}"
+
+
+def records(graph: Iterable[Recorded], stack: str) -> list[dict[str, Any]]:
+    """The graph as judges of it read it: {urn, type, name, custom, inputs, parent, dependencies, provider, protect}.
+
+    What is known only after creation stands in `inputs` as `${<urn>#<property>}`.
+    """
+    resources = list(graph)
+    urns = {address(resource): f"urn:pulumi:{stack}::meshwright::{address(resource)}" for resource in resources}
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: whole(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [whole(item) for item in value]
+        return SYMBOL.sub(_named(urns), value) if isinstance(value, str) else value
+
+    return [
+        {
+            "urn": urns[address(resource)],
+            "type": resource.type,
+            "name": resource.name,
+            "custom": resource.custom,
+            "inputs": whole(resource.inputs),
+            "parent": urns.get(resource.parent or ""),
+            "dependencies": sorted(urns[name] for name in resource.dependencies if name in urns),
+            "propertyDependencies": {},
+            "provider": urns.get(resource.provider or ""),
+            "protect": resource.protect,
+        }
+        for resource in resources
+    ]
+
+
+def _named(urns: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
+    def name(symbol: re.Match[str]) -> str:
+        where, _, prop = symbol[0][2:-1].partition("#")
+        return f"${{{urns.get(where, where)}#{prop}}}"
+
+    return name
 
 
 def _short(dependency: str, resource: Recorded) -> str:

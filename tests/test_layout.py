@@ -17,7 +17,7 @@ ALLOWED = {
     "policies": {"policies", "components"},
     "catalogue": {"catalogue"},
     "providers": {"providers"},
-    "cli": {"cli", "stacks", "templates", "components", "catalogue", "policies"},
+    "cli": {"cli", "stacks", "templates", "components", "catalogue", "policies", "tools"},
 }
 NARROW = {
     "policies": ("components.tags",),

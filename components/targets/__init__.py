@@ -9,10 +9,13 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from components.base import COMPOSED, Component, composes
 from components.errors import UserError, near
+from components.primitives import Software
 from components.tags import SHARED, Tags
 
 TARGETS: Mapping[str, tuple[str, str]] = {  # name: (class, extra of pyproject.toml)
     "aws": ("components.targets.aws:Aws", "aws"),
+    "azure": ("components.targets.azure:Azure", "azure"),
+    "docker": ("components.targets.docker:Docker", "docker"),
     "kubernetes": ("components.targets.kubernetes:Kubernetes", "kubernetes"),
     "local": ("components.targets.local:Local", ""),
 }
@@ -34,6 +37,10 @@ class StackSettings:
     """Stateful resources may not be deleted (environments such as prod)."""
     values: Mapping[str, Any] = field(default_factory=dict)
     """The stack file's `meshwright:` keys."""
+    neighbours: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The same keys of the stacks that this one reads, by their names."""
+    images: Mapping[str, str] = field(default_factory=dict)
+    """What `mesh images push` has written to `stacks/images.yaml`: key of a software -> digest."""
 
     def shared_tags(self) -> Tags:
         """The tags of what belongs to the whole stack."""
@@ -86,7 +93,9 @@ class Target:
             )
 
     def __init_subclass__(cls) -> None:
-        table: dict[type[Component[Any, Any]], tuple[Implementation, ...]] = dict(cls.natives)
+        table: dict[type[Component[Any, Any]], tuple[Implementation, ...]] = {}
+        for base in reversed(cls.__mro__[1:]):
+            table.update(vars(base).get("natives", {}))
         for method in vars(cls).values():
             component = getattr(method, "component", None)
             if component is not None:
@@ -131,8 +140,15 @@ class Target:
             return component.compose()
         return getattr(self, component.implementation)(component)
 
+    def software(self) -> tuple[Software, ...]:
+        """The software that what was built so far runs as images; none where a target makes environments of it."""
+        return ()
+
     def verify(self) -> None:
-        """Refuse what this machine or account can't do, before anything is registered for real."""
+        """Refuse what this machine or account can't do, before anything is registered for real.
+
+        Called on the target that the whole program was recorded on.
+        """
 
     def finish(self) -> None:
         """Called once after all products: registers what is shared and needs to know them all."""

@@ -33,12 +33,13 @@ from components.primitives import (
     ServiceArgs,
     ServiceOutputs,
     Size,
+    locked,
 )
-from components.targets import StackSettings, Target, implements
+from components.targets import StackSettings, implements
 from components.targets.aws_bucket import private_bucket
 from components.targets.aws_network import Network
 from components.targets.aws_task import allow, document, task_definition
-from components.targets.containers import Places, address, image, image_of
+from components.targets.containers import Containers, Places, address
 
 INSTANCE_CLASSES: Mapping[Size, str] = {"small": "db.t4g.micro", "medium": "db.t4g.medium", "large": "db.m7g.xlarge"}
 """The memory of SIZES; vCPU at least (aws.amazon.com/rds/instance-types)."""
@@ -49,11 +50,11 @@ TASK_NAME = 53
 """Longest name of a task: its roles' names add up to 10 of their 64 characters."""
 
 
-class Aws(Target):
+class Aws(Containers):
     """One private network, cluster and log group per stack; a role of its own for each service and job."""
 
     name = "aws"
-    needs = ("region", "registry")
+    needs = ("region", *Containers.needs)
 
     def __init__(self, settings: StackSettings, previous: Mapping[str, str] | None = None) -> None:
         super().__init__(settings, previous)
@@ -259,17 +260,18 @@ class Aws(Target):
     def _task(
         self, owner: Component[Any, Any], args: ServiceArgs | JobArgs, endpoints: Mapping[str, Endpoint]
     ) -> aws.ecs.TaskDefinition:
-        registry = self.settings.values["registry"]
         return task_definition(
             owner.name,
             self.physical(owner, TASK_NAME),
-            images=(image_of(registry, args.software), image(registry, "aws-cli")),
+            images=(self.image_of(args.software), self.image_of(locked("aws-cli"))),
             command=args.command,
             environment=args.environment,
             secrets={key: self.vault[secret.name] for key, secret in args.secrets.items()},
             files=args.files,
             endpoints=endpoints,
-            buckets=[self.buckets[used.name] for used in args.uses if used.name in self.buckets],
+            buckets=[
+                self.buckets[own.name] for own in args.uses if isinstance(own, Bucket) and own.name in self.buckets
+            ],
             shelf=self.files,
             logs=self.logs,
             region=self.region,

@@ -123,6 +123,7 @@ def task_definition(
         "name": "files",
         "image": images[1],
         "essential": False,
+        "user": "0",
         "entryPoint": ["sh", "-c"],
         # Fargate's volumes belong to root; the main container doesn't run as root.
         "command": [pulumi.Output.concat(fetch, f"chmod 0777 {' '.join(SCRATCH.values())}")],

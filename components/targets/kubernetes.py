@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pulumi
 from pulumi_kubernetes import apps, batch, core, meta
 
 from components import mesh
-from components.base import Component
-from components.names import shortened
-from components.port import Credentials, Port
+from components.port import Port
 from components.primitives import (
     SIZES,
-    AccessOutputs,
     Bucket,
-    BucketAccess,
     BucketOutputs,
     Database,
     DatabaseOutputs,
-    Endpoint,
     Job,
-    JobArgs,
     JobOutputs,
     Secret,
     SecretArgs,
@@ -32,55 +25,23 @@ from components.primitives import (
     locked,
     program,
 )
-from components.targets import StackSettings, implements
-from components.targets.containers import DATA, FILES, Places, address, image_of
+from components.targets import StackSettings, implements, seaweedfs
+from components.targets.containers import DATA, FILES, POSTGRES, SERVICE_DATA, Places, address, administered, keeps_data
 from components.targets.kubernetes_objects import Objects, physical, selected
 from components.targets.kubernetes_pod import data, probe, scratch, template
 
-ADMINISTRATOR = "mesh_admin"
-POSTGRES = Endpoint(protocol="sql", port=5432)
-OBJECTS = Endpoint(protocol="s3", port=8333, health="/healthz")
-WEED_INSIDE = {
-    "master": Endpoint(protocol="http", port=9333),
-    "master-grpc": Endpoint(protocol="http", port=19333),
-    "filer": Endpoint(protocol="http", port=8888),
-    "filer-grpc": Endpoint(protocol="http", port=18888),
-}
-WEED = (
-    f"dir={DATA}",
-    "ip.bind=0.0.0.0",
-    "filer",
-    "s3",
-    f"s3.port={OBJECTS.port}",
-    "volume.max=0",
-    "master.volumeSizeLimitMB=1024",
-    "master.telemetry=false",
-)
-WEED_TOKENS = tuple(
-    f"WEED_JWT_{part}KEY" for part in ("SIGNING_", "SIGNING_READ_", "FILER_SIGNING_", "FILER_SIGNING_READ_")
-)
-"""Its inner servers answer only what carries a token signed by these keys."""
 SECRETS = "/secrets"
-SERVICE_DATA = 10
-"""GiB for a service that keeps files of its own."""
 
 
 class Kubernetes(Objects):
     """`meshwright:namespace` names a namespace that is there; without it the stack makes one of its own name."""
 
     name = "kubernetes"
-    needs = ("registry",)
 
     def __init__(self, settings: StackSettings, previous: Mapping[str, str] | None = None) -> None:
         super().__init__(settings, previous)
         self.secrets: dict[str, core.v1.Secret] = {}
         """The Secret object of each Secret component, by name."""
-        self.stores: dict[str, tuple[pulumi.Output[str], Secret]] = {}
-        """Where each Bucket's store answers, and its owner's key, by name."""
-
-    def image(self, software: str) -> str:
-        """The image of a software that the target itself needs."""
-        return image_of(self.settings.values["registry"], locked(software))
 
     @implements(Secret)
     def secret_object(self, secret: Secret) -> SecretOutputs:
@@ -101,7 +62,7 @@ class Kubernetes(Objects):
         kept = core.v1.SecretVolumeSourceArgs(secret_name=self.secrets[password.name].metadata.name, default_mode=0o440)
         pod = template(
             self.labels(database),
-            image=self.image("postgres"),
+            image=self.image_of(locked("postgres")),
             command=["sh", f"{FILES}/database.sh", "-c", "max_connections=100"],
             size=args.size,
             environment={"DATA": DATA, "DATABASE": args.name, "PASSWORD_FILE": f"{SECRETS}/value"},
@@ -114,54 +75,26 @@ class Kubernetes(Objects):
         )
         host = self.service(database, {"sql": POSTGRES}, headless=True)
         ready = self.stateful_set(database, pod, host, args.storage)
-        connection = Port(
-            protocol="sql",
-            address={"host": ready, "port": POSTGRES.port, "database": args.name, "schema": "public"},
-            credentials=Credentials(user=ADMINISTRATOR, secret=password),
-            behind=database,
-        )
-        return DatabaseOutputs(connection=connection)
+        return administered(database, ready, password)
 
     @implements(Bucket)
     def seaweedfs_stateful_set(self, bucket: Bucket) -> BucketOutputs:
         secret = Secret(bucket.child("owner"), SecretArgs(length=40), bucket.below())
         key = self.secrets[secret.name]
-        host = self.service(bucket, {"s3": OBJECTS, **WEED_INSIDE}, headless=True)
+        host = self.service(bucket, {"s3": seaweedfs.OBJECTS, **seaweedfs.INSIDE}, headless=True)
         pod = template(
             self.labels(bucket),
-            image=self.image("seaweedfs"),
-            command=["weed", "server", *(f"-{flag}" for flag in WEED), pulumi.Output.concat("-ip=", host)],
+            image=self.image_of(locked("seaweedfs")),
+            command=seaweedfs.command(host),
             size=bucket.args.size,
-            # The first two make an administrator: nobody gets in without a key. The others close what is inside.
-            environment={"AWS_ACCESS_KEY_ID": "owner"},
-            secrets=dict.fromkeys(("AWS_SECRET_ACCESS_KEY", *WEED_TOKENS), key),
-            endpoints={"s3": OBJECTS},
-            probe=probe(OBJECTS),
+            environment=seaweedfs.ENVIRONMENT,
+            secrets=dict.fromkeys(seaweedfs.SECRETS, key),
+            endpoints={"s3": seaweedfs.OBJECTS},
+            probe=probe(seaweedfs.OBJECTS),
             mounts=[data()],
         )
         ready = self.stateful_set(bucket, pod, host, bucket.args.storage)
-        self.stores[bucket.name] = ready, secret
-        owner = self._bucket_key(bucket, bucket, "owner", secret, "Admin,Read,Write,List,Tagging")
-        endpoint = pulumi.Output.concat("http://", ready, f":{OBJECTS.port}")
-        objects = Port(
-            protocol="s3",
-            address={"endpoint": endpoint, "bucket": bucket_name(bucket), "prefix": ""},
-            # The bucket is there once its owner has the rights.
-            credentials=Credentials(user=owner.revision.apply(lambda _: "owner"), secret=secret),
-            behind=bucket,
-        )
-        return BucketOutputs(objects=objects)
-
-    @implements(BucketAccess)
-    def seaweedfs_reader(self, access: BucketAccess) -> AccessOutputs:
-        args = access.args
-        secret = Secret(access.child("key"), SecretArgs(length=40), access.below())
-        name = bucket_name(args.bucket)
-        prefix = pulumi.Output.from_input(args.prefix).apply(lambda text: f"/{text}*" if text else "")
-        actions = pulumi.Output.concat(f"Read:{name}", prefix, f",List:{name}")
-        run = self._bucket_key(access, args.bucket, access.origin, secret, actions)
-        user = run.revision.apply(lambda _: access.origin)
-        return AccessOutputs(credentials=Credentials(user=user, secret=secret))
+        return self.opened_store(bucket, ready, secret)
 
     @implements(Service)
     def deployment(self, service: Service) -> ServiceOutputs:
@@ -170,7 +103,7 @@ class Kubernetes(Objects):
         first = next(iter(args.endpoints.values()), None)
         pod = template(
             self.labels(service),
-            image=image_of(self.settings.values["registry"], args.software),
+            image=self.image_of(args.software),
             command=[places.fill(word) for word in args.command],
             size=args.size,
             environment=places.fill_all(args.environment),
@@ -209,7 +142,7 @@ class Kubernetes(Objects):
         files = self.files(job, places.fill_all(args.files))
         pod = template(
             self.labels(job),
-            image=image_of(self.settings.values["registry"], args.software),
+            image=self.image_of(args.software),
             command=[places.fill(word) for word in args.command],
             size=args.size,
             environment=places.fill_all(args.environment),
@@ -228,6 +161,7 @@ class Kubernetes(Objects):
         )
         inputs = {
             "executor": "kubernetes",
+            "stack": self.settings.stack,
             "name": job.origin,
             "context": self.settings.values.get("context"),
             "manifest": manifest,
@@ -244,37 +178,3 @@ class Kubernetes(Objects):
         return JobOutputs(
             revision=run.revision, job=pulumi.Output.concat("kubernetes:", self.namespace, f"/{physical(job)}")
         )
-
-    def _bucket_key(
-        self, owner: Component[Any, Any], bucket: Bucket, key: str, secret: Secret, actions: pulumi.Input[str]
-    ) -> JobOutputs:
-        """A job that gives `key` rights on a bucket."""
-        host, owner_key = self.stores[bucket.name]
-        args = JobArgs(
-            software=locked("seaweedfs"),
-            command=("sh", "{{files}}/bucket_key.sh"),
-            undo=("sh", "{{files}}/bucket_key.sh", "--undo"),
-            files={"bucket_key.sh": program("bucket_key.sh")},
-            environment={
-                "MASTER": pulumi.Output.concat(host, f":{WEED_INSIDE['master'].port}"),
-                "FILER": pulumi.Output.concat(host, f":{WEED_INSIDE['filer'].port}"),
-                "BUCKET": bucket_name(bucket),
-                "KEY": key,
-                "ACTIONS": actions,
-            },
-            secrets={"SECRET_KEY": secret, "WEED_JWT_FILER_SIGNING_KEY": owner_key},
-            uses=(bucket,),
-            timeout_seconds=120,
-        )
-        return Job(owner.child("rights"), args, owner.below()).outputs
-
-
-def bucket_name(bucket: Bucket) -> str:
-    """A bucket's name in its own store."""
-    return shortened(bucket.origin, 63)
-
-
-def keeps_data(service: Service) -> bool:
-    """Whether a service names its data directory."""
-    texts = [*service.args.command, *service.args.environment.values(), *service.args.files.values()]
-    return any(isinstance(text, str) and "{{data}}" in text for text in texts)

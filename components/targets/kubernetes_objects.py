@@ -13,14 +13,14 @@ from pulumi_kubernetes import apps, core, meta
 from components.base import Component
 from components.names import shortened
 from components.primitives import Endpoint
-from components.targets import Target
 from components.targets.kubernetes_pod import claim_spec, file_key, label, port_name
+from components.targets.seaweedfs import SeaweedFS
 
 NAME_LIMIT = 52
 """A StatefulSet's pods carry its name and a hash of 11 characters in a label of 63."""
 
 
-class Objects(Target):
+class Objects(SeaweedFS):
     """Makes objects of one cluster, in the stack's namespace, with the tags of the component they belong to."""
 
     @cached_property

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pulumi
 
 from components import mesh
-from components.base import Component
-from components.errors import UserError
 from components.port import Credentials, Port
 from components.primitives import (
     SIZES,
@@ -27,46 +21,26 @@ from components.primitives import (
     JobOutputs,
     Secret,
     SecretArgs,
-    SecretOutputs,
     Service,
     ServiceOutputs,
-    Size,
     Software,
     locked,
 )
-from components.targets import StackSettings, Target, implements
+from components.targets import StackSettings, implements
+from components.targets.machine import Machine, state_home
 
-PROVIDER = Path(__file__).resolve().parents[2] / "providers" / "mesh"
-
-
-def state_home() -> Path:
-    """Where stacks keep their data: `$XDG_STATE_HOME/meshwright` (XDG base directory specification)."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "meshwright"
+__all__ = ["Local", "state_home"]
 
 
-class Local(Target):
+class Local(Machine):
     """One supervisor and one data directory per stack; addresses on the loopback unless `meshwright:bind` says else."""
 
     name = "local"
 
     def __init__(self, settings: StackSettings, previous: Mapping[str, str] | None = None) -> None:
         super().__init__(settings, previous)
-        self.home = str(settings.values.get("dataDirectory") or state_home() / settings.stack)
         self.bind = str(settings.values.get("bind") or "127.0.0.1")
         self.environments: dict[str, mesh.Environment] = {}
-        self.repeating: list[mesh.JobRun] = []
-
-    def verify(self) -> None:
-        folder = Path(self.home)
-        while not folder.exists() and folder != folder.parent:
-            folder = folder.parent
-        try:
-            Path(tempfile.mkdtemp(dir=folder)).rmdir()  # tried: root is told yes where a file system says no
-        except OSError:
-            raise UserError(
-                f"the data path `{self.home}` of stack {self.settings.stack} can't be written",
-                hint=f"make {folder} writable, or set meshwright:dataDirectory in the stack's configuration",
-            ) from None
 
     def environment(self, software: Software) -> pulumi.Output[str]:
         """The path of the stack's environment for `software`."""
@@ -79,26 +53,6 @@ class Local(Target):
             }
             self.environments[software.name] = mesh.Environment(software.name, inputs)
         return self.environments[software.name].path
-
-    def common(self, component: Component[Any, Any], size: Size) -> dict[str, Any]:
-        """The inputs that every kind takes."""
-        capacity = SIZES[size]
-        return {
-            "home": self.home,
-            "name": component.origin,
-            "cpu": capacity.cpu,
-            "memoryMiB": capacity.memory,
-            "tags": component.context.tags.as_map(),
-        }
-
-    @implements(Secret)
-    def secret_value(self, secret: Secret) -> SecretOutputs:
-        inputs = {
-            "length": None if secret.args.value is not None else secret.args.length,
-            "value": secret.args.value,
-            "tags": secret.context.tags.as_map(),
-        }
-        return SecretOutputs(value=mesh.SecretValue(secret.name, inputs, secret.below()).value)
 
     @implements(Database)
     def postgres_server(self, database: Database) -> DatabaseOutputs:
@@ -192,41 +146,15 @@ class Local(Target):
     @implements(Job)
     def process_run(self, job: Job) -> JobOutputs:
         args = job.args
-        inputs = {
-            **self.common(job, args.size),
-            "executor": "process",
-            "environment": self.environment(args.software),
-            "command": list(args.command),
-            "undo": list(args.undo) or None,
-            "variables": dict(args.environment),
-            "secrets": {key: secret.outputs.value for key, secret in args.secrets.items()},
-            "files": dict(args.files),
-            "triggers": list(args.triggers),
-            "after": list(args.after),
-            "schedule": {"cron": args.schedule.cron, "timezone": args.schedule.timezone} if args.schedule else None,
-            "timeoutSeconds": args.timeout_seconds,
-        }
-        run = mesh.JobRun(job.name, inputs, job.below())
-        if args.schedule or args.after:
-            self.repeating.append(run)
-        return JobOutputs(revision=run.revision, job=pulumi.Output.from_input(f"{self.home}/jobs/{job.origin}"))
-
-    def finish(self) -> None:
-        """Start the stack's scheduler where a job has a schedule or follows another."""
-        if not self.repeating:
-            return
-        inputs = {
-            "home": self.home,
-            "name": "scheduler",
-            "command": [sys.executable, str(PROVIDER / "scheduler.py"), self.home],
-            "variables": {},
-            "endpoints": {},
-            "bind": "127.0.0.1",
-            "cpu": 0.1,
-            "memoryMiB": 128,
-            "tags": self.settings.shared_tags().as_map(),
-        }
-        mesh.Process("scheduler", inputs)
+        return self.run(
+            job,
+            executor="process",
+            environment=self.environment(args.software),
+            command=list(args.command),
+            undo=list(args.undo) or None,
+            variables=dict(args.environment),
+            files=dict(args.files),
+        )
 
 
 def _address(protocol: str, endpoints: pulumi.Output[dict[str, Any]], key: str) -> dict[str, pulumi.Input[Any]]:

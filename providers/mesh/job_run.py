@@ -10,18 +10,30 @@ import subprocess
 import sys
 import uuid
 import zoneinfo
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import marked, program
-from .fields import COMMON, Field, at_least, legal_files, legal_variables, one_of
-from .home import Home, read, write, write_tree
+from . import marked
+from .executors import EXECUTORS
+from .fields import (
+    COMMON,
+    Failure,
+    Field,
+    at_least,
+    legal_files,
+    legal_home,
+    legal_name,
+    legal_variables,
+    one_of,
+)
+from .home import Home, read, write
 from .kind import Inputs, Kind, Operation, Outputs
 from .process import legal_command
 from .refusal import Refusal
 from .values import UNKNOWN
 
-CAUSES = ("executor", "environment", "command", "variables", "secrets", "files", "triggers")
+CAUSES = ("executor", "environment", "command", "image", "manifest", "variables", "secrets", "files", "triggers")
 """Inputs whose change runs the job again."""
 UNDO_SECONDS = 120
 """Longest time that `undo` may take: what it undoes may be gone already."""
@@ -54,9 +66,16 @@ class JobRun(Kind):
 
     fields = {
         **COMMON,
-        "executor": Field("text", default="process", check=one_of("process")),
+        "home": Field("text", check=legal_home),
+        "stack": Field("text", check=legal_name),
+        "executor": Field("text", default="process", check=one_of(*EXECUTORS)),
         "environment": Field("text"),
-        "command": Field("texts", required=True, check=legal_command),
+        "command": Field("texts", check=legal_command),
+        "image": Field("text"),
+        "networks": Field("texts"),
+        "dockerHost": Field("text"),
+        "manifest": Field("map"),
+        "context": Field("text"),
         "variables": Field("table", check=legal_variables),
         "secrets": Field("table", check=legal_variables),
         "files": Field("table", check=legal_files),
@@ -70,17 +89,26 @@ class JobRun(Kind):
     replaced_by = frozenset({"home", "name"})
     probed = True
 
+    def verify(self, new: Inputs) -> Iterator[Failure]:
+        for key in EXECUTORS[new["executor"]].needs:
+            if new.get(key) is None:
+                yield key, f"`{key}` is missing; executor `{new['executor']}` needs it"
+        if not new.get("home") and not new.get("stack"):
+            yield "home", "`home` is missing, or `stack`, under whose name runs are recorded here"
+
     def foresee(self, old: Inputs, state: Outputs, new: Inputs) -> Outputs:
         if not state or self._runs(old, new) or self.dead(old, state):
             return {"revision": UNKNOWN, "rows": UNKNOWN}
         return {"revision": state.get("revision", UNKNOWN), "rows": state.get("rows")}
 
     def dead(self, inputs: Inputs, state: Outputs) -> str | None:
-        there = (Home(Path(inputs["home"])).job(inputs["name"]) / "job.json").exists()
+        if not EXECUTORS[inputs["executor"]].stays:
+            return None
+        there = (_home(inputs).job(inputs["name"]) / "job.json").exists()
         return None if there else "its definition is gone"
 
     def create(self, operation: Operation, inputs: Inputs) -> Outputs:
-        home, name = Home(Path(inputs["home"])), inputs["name"]
+        home, name = _home(inputs), inputs["name"]
         had_data = home.data(name).exists()
         try:
             self._define(inputs)
@@ -91,7 +119,7 @@ class JobRun(Kind):
 
     def update(self, operation: Operation, old: Inputs, state: Outputs, new: Inputs) -> Outputs:
         runs = self._runs(old, new) or self.dead(old, state) is not None
-        job = Home(Path(new["home"])).job(new["name"])
+        job = _home(new).job(new["name"])
         before = read(job / "job.json")
         self._define(new)
         if not runs:
@@ -105,14 +133,15 @@ class JobRun(Kind):
             raise
 
     def delete(self, operation: Operation, inputs: Inputs, state: Outputs) -> None:
-        home, name = Home(Path(inputs["home"])), inputs["name"]
+        home, name = _home(inputs), inputs["name"]
         job = home.job(name)
-        if job.exists():
+        if job.exists() or not EXECUTORS[inputs["executor"]].stays:
             # No schedule starts it any more, and a run that is going on is ended and waited for.
-            self._define({**inputs, "schedule": None, "after": []})
+            limit = min(UNDO_SECONDS, inputs["timeoutSeconds"])
+            undone = self._define({**inputs, "schedule": None, "after": [], "timeoutSeconds": limit})
             self._hold(home, name)
-            if inputs.get("undo"):
-                self._undo(operation, inputs)
+            if undone:
+                self._undo(operation, home, name)
             (job / "job.json").unlink(missing_ok=True)
             self._hold(home, name)
         home.forget(job, home.data(name))
@@ -128,24 +157,18 @@ class JobRun(Kind):
             fcntl.flock(lock, fcntl.LOCK_EX)
 
     @staticmethod
-    def _define(inputs: Inputs) -> None:
-        """Write the definition that the runner reads: 0600, secrets inside."""
-        home, name, environment = Home(Path(inputs["home"])), inputs["name"], inputs.get("environment")
+    def _define(inputs: Inputs) -> bool:
+        """Write the definition that the runner reads: 0600, secrets inside. Gives whether it can be undone."""
+        home, name = _home(inputs), inputs["name"]
         home.make()
         job = home.job(name)
         job.mkdir(parents=True, exist_ok=True, mode=0o700)
-        places = {"data": home.data(name), "files": job / "files", "logs": home.logs}
-
-        def words(command: list[str]) -> list[str]:
-            filled = [program.fill(word, places, {}) for word in command]
-            return [program.executable(filled[0], environment), *filled[1:]]
-
-        variables = {key: program.fill(text, places, {}) for key, text in inputs.get("variables", {}).items()}
+        started = EXECUTORS[inputs["executor"]].start(inputs, home)
         definition = {
             "name": name,
-            "argv": words(inputs["command"]),
-            "undo": words(inputs["undo"]) if inputs.get("undo") else None,
-            "env": {**program.surroundings(environment, home.data(name)), **variables},
+            "argv": started.argv,
+            "undo": started.undo,
+            "env": started.env,
             "secrets": inputs.get("secrets", {}),
             "cwd": str(home.data(name)),
             "timeoutSeconds": inputs["timeoutSeconds"],
@@ -153,11 +176,11 @@ class JobRun(Kind):
             "after": inputs.get("after", []),
             "tags": inputs.get("tags", {}),
         }
-        write_tree(job / "files", {k: program.fill(text, places, {}) for k, text in inputs.get("files", {}).items()})
         write(job / "job.json", json.dumps(definition, indent=1))
+        return started.undo is not None
 
     def _run(self, operation: Operation, inputs: Inputs) -> Outputs:
-        home, name, run = Home(Path(inputs["home"])), inputs["name"], str(uuid.uuid4())
+        home, name, run = _home(inputs), inputs["name"], str(uuid.uuid4())
         code, errors = _runner(operation, "run", home, name, run)
         operation.checkpoint()
         record = last_run(home, name, run)
@@ -171,15 +194,21 @@ class JobRun(Kind):
         rows = record.get("rows")
         return {"revision": run, "rows": rows if isinstance(rows, (int, float)) else None}
 
-    def _undo(self, operation: Operation, inputs: Inputs) -> None:
-        home, name = Home(Path(inputs["home"])), inputs["name"]
-        limit = min(UNDO_SECONDS, inputs["timeoutSeconds"])
-        self._define({**inputs, "schedule": None, "after": [], "timeoutSeconds": limit})
+    @staticmethod
+    def _undo(operation: Operation, home: Home, name: str) -> None:
         # A delete that was interrupted must still go on to undo: only this run listens to the interruption.
         code, errors = _runner(operation, "undo", home, name, str(uuid.uuid4()))
         if code:
             last = (errors.strip() or "no output").splitlines()[-1]
             operation.warn(f"what job `{name}` did could not be undone (exit code {code}): {last}")
+
+
+def _home(inputs: Inputs) -> Home:
+    """Where the job is defined and its runs are recorded: as told, else a folder of the stack on this machine."""
+    if inputs.get("home"):
+        return Home(Path(inputs["home"]))
+    states = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return Home(states / "meshwright" / inputs["stack"])
 
 
 def last_run(home: Home, name: str, run: str) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from stacks.domain import Domain
 from tests.conftest import LittleMesh
 
 MESH = str(Path(sys.executable).parent / "mesh")
-COMMANDS = ("up", "preview", "destroy", "run", "status", "logs", "open", "credentials", "env", "schema")
+COMMANDS = ("up", "preview", "render", "destroy", "run", "status", "logs", "open", "credentials", "env", "schema")
 
 
 def mesh(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +29,7 @@ def mesh(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_help_names_every_command(tmp_path: Path) -> None:
     done = mesh(tmp_path, "--help")
     assert done.returncode == 0
-    for command in (*COMMANDS, "new", "catalogue", "dashboards"):
+    for command in (*COMMANDS, "new", "catalogue", "dashboards", "images"):
         assert command in done.stdout
 
 
@@ -53,7 +53,7 @@ ALL = list(commands(typer.main.get_command(app)))
 
 
 def test_the_list_of_commands_is_whole() -> None:
-    assert {words[0] for words in ALL} == {*COMMANDS, "new", "catalogue", "dashboards"}
+    assert {words[0] for words in ALL} == {*COMMANDS, "new", "catalogue", "dashboards", "images"}
 
 
 @pytest.mark.parametrize("words", ALL, ids=" ".join)

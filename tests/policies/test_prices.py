@@ -68,6 +68,22 @@ def test_what_has_no_price_is_none_never_zero(kind: str, props: dict[str, Any]) 
     assert monthly(kind, props) is None
 
 
+def test_a_container_costs_what_it_may_use_and_a_volume_what_its_label_says() -> None:
+    def cost(kind: str, props: dict[str, Any]) -> float | None:
+        estimate = monthly(f"docker:index/{kind}", props, "docker")
+        return estimate.monthly if estimate is not None else None
+
+    process = monthly("mesh:index:Process", SMALL, "docker")
+    assert process is not None
+    assert cost("container:Container", {"cpus": "0.5", "memory": 1024}) == process.monthly
+    assert cost("container:Container", {"start": False}) == 0
+    assert cost("container:Container", {"cpus": "0.5"}) is None
+    assert cost("volume:Volume", {"labels": [{"label": "storage-gib", "value": "30"}]}) == 2.4
+    assert cost("volume:Volume", {}) == 1.6
+    assert cost("volume:Volume", {"labels": [{"label": "storage-gib", "value": "much"}]}) is None
+    assert cost("network:Network", {}) == cost("remoteImage:RemoteImage", {}) == 0
+
+
 def test_an_unknown_region_has_no_price() -> None:
     assert monthly("mesh:index:Process", SMALL, "moon") is None
     assert monthly("mesh:index:Process", SMALL, "kubernetes") is not None

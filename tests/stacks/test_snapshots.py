@@ -28,6 +28,8 @@ PRODUCTS = {
 VALUES: dict[str, dict[str, Any]] = {
     "local": {"dataDirectory": "/data"},
     "aws": {"region": "eu-west-1", "registry": "registry.example.org"},
+    "azure": {"region": "westeurope", "registry": "example.azurecr.io/mesh"},
+    "docker": {"dataDirectory": "/data", "registry": "registry.example.org"},
     "kubernetes": {"registry": "registry.example.org"},
 }
 

@@ -1,0 +1,102 @@
+"""Target docker: containers and volumes of one Docker daemon, on a network of the stack's own."""
+
+from __future__ import annotations
+
+from components.port import Port
+from components.primitives import (
+    Bucket,
+    BucketOutputs,
+    Database,
+    DatabaseOutputs,
+    Job,
+    JobOutputs,
+    Secret,
+    SecretArgs,
+    Service,
+    ServiceOutputs,
+    locked,
+    program,
+)
+from components.targets import implements, seaweedfs
+from components.targets.containers import DATA, FILES, POSTGRES, SERVICE_DATA, Places, address, administered, keeps_data
+from components.targets.docker_container import SECRETS, Daemon, Workload
+
+
+class Docker(Daemon):
+    """Nothing is published: a port's host is a container's name, known on the networks that the container is on."""
+
+    name = "docker"
+
+    @implements(Database)
+    def postgres_container(self, database: Database) -> DatabaseOutputs:
+        args = database.args
+        password = Secret(database.child("admin"), SecretArgs(), database.below())
+        load = Workload(
+            software=locked("postgres"),
+            command=["sh", f"{FILES}/database.sh", "-c", "max_connections=100"],
+            size=args.size,
+            environment={"DATA": DATA, "DATABASE": args.name, "PASSWORD_FILE": f"{SECRETS}/PASSWORD"},
+            secrets={"PASSWORD": password.outputs.value},
+            opens=False,
+            files={"database.sh": program("database.sh")},
+            endpoints={"sql": POSTGRES},
+            storage=args.storage,
+            stop_signal="SIGINT",  # SIGTERM would wait for every client to leave
+            networks=[self.network],
+        )
+        return administered(database, self.container(database, load).name, password)
+
+    @implements(Bucket)
+    def seaweedfs_container(self, bucket: Bucket) -> BucketOutputs:
+        secret = Secret(bucket.child("owner"), SecretArgs(length=40), bucket.below())
+        load = Workload(
+            software=locked("seaweedfs"),
+            command=seaweedfs.command(self.physical(bucket)),
+            size=bucket.args.size,
+            environment=seaweedfs.ENVIRONMENT,
+            secrets=dict.fromkeys(seaweedfs.SECRETS, secret.outputs.value),
+            endpoints={"s3": seaweedfs.OBJECTS},
+            storage=bucket.args.storage,
+            networks=[self.network],
+        )
+        return self.opened_store(bucket, self.container(bucket, load).name, secret)
+
+    @implements(Service)
+    def container_service(self, service: Service) -> ServiceOutputs:
+        args, networks = service.args, self.networks(service.args.uses)
+        places = self.places(service, args.endpoints, len(networks))
+        load = Workload(
+            software=args.software,
+            command=[places.fill(word) for word in args.command],
+            size=args.size,
+            environment=places.fill_all(args.environment),
+            secrets={key: secret.outputs.value for key, secret in args.secrets.items()},
+            files=places.fill_all(args.files),
+            endpoints=args.endpoints,
+            start_seconds=args.start_seconds,
+            storage=SERVICE_DATA if keeps_data(service) else 0,
+            networks=networks,
+            authentication=args.authentication,
+        )
+        running = self.container(service, load)
+        ports = {
+            key: Port(protocol=endpoint.protocol, address=address(endpoint.protocol, running.name, endpoint.port))
+            for key, endpoint in args.endpoints.items()
+        }
+        return ServiceOutputs(ports=ports, ready=running.id.apply(str))
+
+    @implements(Job)
+    def container_run(self, job: Job) -> JobOutputs:
+        args, places = job.args, Places()
+        return self.run(
+            job,
+            executor="docker",
+            dockerHost=self.settings.values.get("dockerHost"),
+            # Named, not by its id: a run by schedule pulls it again where somebody has cleaned up.
+            image=self.pulled(args.software).name,
+            command=[places.fill(word) for word in args.command],
+            undo=[places.fill(word) for word in args.undo] or None,
+            variables=places.fill_all(args.environment),
+            files=places.fill_all(args.files),
+            networks=self.networks(args.uses),
+        )

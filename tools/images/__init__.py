@@ -1,0 +1,1 @@
+"""OCI images of our software, made and pushed without a container engine."""
