@@ -22,6 +22,8 @@ catalogue_app = typer.Typer(help="Register, find and serve what runs.", no_args_
 new_app = typer.Typer(help="Write a manifest to start from.", no_args_is_help=True, rich_markup_mode=None)
 dashboards_app = typer.Typer(help="Dashboards as code.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(new_app, name="new")
+init_app = typer.Typer(help="Choose where a domain runs.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(init_app, name="init")
 app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(dashboards_app, name="dashboards")
 images_app = typer.Typer(
@@ -171,6 +173,22 @@ def new_product(
     from cli import scaffold
 
     scaffold.product(name, template)
+
+
+@init_app.command("stack")
+def init_stack(
+    domain: Annotated[str, typer.Argument(metavar="DOMAIN")],
+    target: Annotated[str, typer.Option("--target", "-t", help="aws, azure, docker, kubernetes or local.")],
+    env: Env = "dev",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of the target, such as region=eu-west-1; repeatable.")
+    ] = None,
+    check: Annotated[bool, typer.Option(help="Ask the target whether it lets this machine in.")] = True,
+) -> None:
+    """Write a domain's stack file, stacks/Pulumi.<domain>-<environment>.yaml, and check the credentials."""
+    from cli import init
+
+    init.stack(domain, env, target, settings or [], check=check)
 
 
 @dashboards_app.command("pull")

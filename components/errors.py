@@ -41,6 +41,13 @@ class Refused(Exception):
         super().__init__("\n".join(error.text() for error in self.errors))
 
 
+def cause(error: BaseException) -> str:
+    """The innermost reason of an error that a client has wrapped, without its number."""
+    while (deeper := error.__cause__ or error.__context__) is not None:
+        error = deeper
+    return str(error).rpartition("] ")[2] or type(error).__name__
+
+
 def near(name: str, known: Iterable[str]) -> str:
     """A hint that names up to three known names like `name`; all of them where none is near."""
     names = sorted(set(known))

@@ -23,6 +23,9 @@ TARGETS: Mapping[str, tuple[str, str]] = {  # name: (class, extra of pyproject.t
 C = TypeVar("C", bound=Component[Any, Any])
 F = TypeVar("F", bound=Callable[..., Any])
 
+SECONDS = 10
+"""How long a target has to answer whether it lets this machine in."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StackSettings:
@@ -76,8 +79,8 @@ class Target:
     """Base of all targets: chooses and runs implementations."""
 
     name: ClassVar[str]
-    needs: ClassVar[tuple[str, ...]] = ()
-    """Settings without which this target can't run."""
+    needs: ClassVar[Mapping[str, str]] = {}
+    """Settings without which this target can't run, each with an example."""
     natives: ClassVar[Mapping[type[Component[Any, Any]], tuple[Implementation, ...]]] = {}
 
     def __init__(self, settings: StackSettings, previous: Mapping[str, str] | None = None) -> None:
@@ -89,7 +92,7 @@ class Target:
         if missing:
             raise UserError(
                 f"target {self.name} needs `meshwright:{missing[0]}` in the configuration of stack {settings.stack}",
-                hint=f"pulumi config set meshwright:{missing[0]} ... -s {settings.stack}",
+                hint=f"pulumi config set meshwright:{missing[0]} {self.needs[missing[0]]} -s {settings.stack}",
             )
 
     def __init_subclass__(cls) -> None:
@@ -149,6 +152,9 @@ class Target:
 
         Called on the target that the whole program was recorded on.
         """
+
+    def authorised(self) -> None:
+        """Refuse where this machine can't get at the target, or is not let in; asks the target itself."""
 
     def finish(self) -> None:
         """Called once after all products: registers what is shared and needs to know them all."""

@@ -12,6 +12,7 @@ import pulumi_aws as aws
 
 from components import mesh
 from components.base import Component
+from components.errors import UserError
 from components.names import shortened
 from components.port import Credentials, Port
 from components.primitives import (
@@ -35,7 +36,7 @@ from components.primitives import (
     Size,
     locked,
 )
-from components.targets import StackSettings, implements
+from components.targets import SECONDS, StackSettings, implements
 from components.targets.aws_bucket import private_bucket
 from components.targets.aws_network import Network
 from components.targets.aws_task import allow, document, task_definition
@@ -54,7 +55,7 @@ class Aws(Containers):
     """One private network, cluster and log group per stack; a role of its own for each service and job."""
 
     name = "aws"
-    needs = ("region", *Containers.needs)
+    needs = {"region": "eu-west-1", **Containers.needs}
 
     def __init__(self, settings: StackSettings, previous: Mapping[str, str] | None = None) -> None:
         super().__init__(settings, previous)
@@ -107,6 +108,21 @@ class Aws(Containers):
         digest = hashlib.sha256(component.origin.encode()).hexdigest()[:6]
         readable = f"{self.settings.stack}-{component.origin.replace('--', '-')}"
         return f"{shortened(readable, limit - 7)}-{digest}"
+
+    def authorised(self) -> None:
+        """STS knows who asks."""
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        asked = Config(connect_timeout=SECONDS, read_timeout=SECONDS, retries={"max_attempts": 1})
+        try:
+            boto3.client("sts", region_name=self.region, config=asked).get_caller_identity()
+        except (BotoCoreError, ClientError) as error:
+            raise UserError(
+                f"AWS does not let this machine in: {error}",
+                hint="`aws sso login`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            ) from None
 
     @implements(Secret)
     def secrets_manager(self, secret: Secret) -> SecretOutputs:

@@ -63,7 +63,7 @@ class Azure(Shared):
     """One private network, environment, vault and log workspace per stack; an identity of its own for each workload."""
 
     name = "azure"
-    needs = ("region", *Containers.needs)
+    needs = {"region": "westeurope", **Containers.needs}
 
     def __init__(self, settings: StackSettings, previous: Mapping[str, str] | None = None) -> None:
         super().__init__(settings, previous)

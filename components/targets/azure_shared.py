@@ -108,6 +108,22 @@ class Shared(Containers):
             what = f"stack {settings.stack} brings `meshwright:{orphan[0]}` along without `meshwright:vnetId`"
             raise UserError(what, hint="add the id of the virtual network that it belongs to")
 
+    def authorised(self) -> None:
+        """Entra gives a token for the management API."""
+        import logging
+
+        from azure.core.exceptions import ClientAuthenticationError
+        from azure.identity import CredentialUnavailableError, DefaultAzureCredential
+
+        logging.getLogger("azure.identity").setLevel(logging.CRITICAL)  # it tells every way it tried, with a traceback
+        try:
+            DefaultAzureCredential().get_token("https://management.azure.com/.default")
+        except (ClientAuthenticationError, CredentialUnavailableError):
+            raise UserError(
+                "Azure does not let this machine in: no credentials that work were found",
+                hint="`az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET",
+            ) from None
+
     @cached_property
     def provider(self) -> azure.Provider:
         given = self.settings.values.get("subscription")

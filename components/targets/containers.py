@@ -69,7 +69,7 @@ def _hash(*what: Any) -> str:
 class Containers(Target):
     """A target that runs software as images from the stack's `meshwright:registry`."""
 
-    needs: ClassVar[tuple[str, ...]] = ("registry",)
+    needs: ClassVar[Mapping[str, str]] = {"registry": "registry.example.org/mesh"}
 
     def __init__(self, settings: StackSettings, previous: Mapping[str, str] | None = None) -> None:
         super().__init__(settings, previous)

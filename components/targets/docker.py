@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from components.errors import UserError, cause
 from components.port import Port
 from components.primitives import (
     Bucket,
@@ -17,7 +18,7 @@ from components.primitives import (
     locked,
     program,
 )
-from components.targets import implements, seaweedfs
+from components.targets import SECONDS, implements, seaweedfs
 from components.targets.containers import DATA, FILES, POSTGRES, SERVICE_DATA, Places, address, administered, keeps_data
 from components.targets.docker_container import SECRETS, Daemon, Workload
 
@@ -26,6 +27,20 @@ class Docker(Daemon):
     """Nothing is published: a port's host is a container's name, known on the networks that the container is on."""
 
     name = "docker"
+
+    def authorised(self) -> None:
+        """The daemon answers."""
+        from docker import DockerClient, from_env
+        from docker.errors import DockerException
+
+        host = self.settings.values.get("dockerHost")
+        try:
+            (DockerClient(base_url=host, timeout=SECONDS) if host else from_env(timeout=SECONDS)).ping()
+        except (DockerException, OSError) as error:
+            raise UserError(
+                f"the Docker daemon does not answer: {cause(error)}",
+                hint="start it, join its group, or name it by DOCKER_HOST or meshwright:dockerHost",
+            ) from None
 
     @implements(Database)
     def postgres_container(self, database: Database) -> DatabaseOutputs:

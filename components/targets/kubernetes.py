@@ -8,6 +8,7 @@ import pulumi
 from pulumi_kubernetes import apps, batch, core, meta
 
 from components import mesh
+from components.errors import UserError, cause
 from components.port import Port
 from components.primitives import (
     SIZES,
@@ -25,7 +26,7 @@ from components.primitives import (
     locked,
     program,
 )
-from components.targets import StackSettings, implements, seaweedfs
+from components.targets import SECONDS, StackSettings, implements, seaweedfs
 from components.targets.containers import DATA, FILES, POSTGRES, SERVICE_DATA, Places, address, administered, keeps_data
 from components.targets.kubernetes_objects import Objects, physical, selected
 from components.targets.kubernetes_pod import data, probe, scratch, template
@@ -42,6 +43,29 @@ class Kubernetes(Objects):
         super().__init__(settings, previous)
         self.secrets: dict[str, core.v1.Secret] = {}
         """The Secret object of each Secret component, by name."""
+
+    def authorised(self) -> None:
+        """The API server knows who asks."""
+        import urllib3.exceptions
+        from kubernetes import client, config
+        from kubernetes.client.exceptions import ApiException
+        from kubernetes.config.config_exception import ConfigException
+
+        try:
+            config.load_kube_config(context=self.settings.values.get("context"))  # type: ignore[no-untyped-call]
+            client.AuthenticationV1Api().create_self_subject_review(
+                client.V1SelfSubjectReview(), _request_timeout=SECONDS
+            )
+        except ConfigException as error:
+            raise UserError(
+                f"there is no way to the cluster: {error}", hint="set KUBECONFIG, or meshwright:context"
+            ) from None
+        except ApiException as error:
+            raise UserError(
+                f"the cluster does not let you in: {error.reason}", hint="renew your kubeconfig's login"
+            ) from None
+        except urllib3.exceptions.HTTPError as error:
+            raise UserError(f"the cluster does not answer: {cause(error)}", hint="is it up, and the VPN on?") from None
 
     @implements(Secret)
     def secret_object(self, secret: Secret) -> SecretOutputs:

@@ -30,7 +30,7 @@ class Memory(Target):
     """Builds what `table` needs, and no more."""
 
     name = "memory"
-    needs = ("room",)
+    needs = {"room": "attic"}
 
     @implements(Secret)
     def kept_secret(self, secret: Secret) -> SecretOutputs:

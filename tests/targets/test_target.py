@@ -67,7 +67,7 @@ def test_a_missing_setting_names_the_stack_and_the_command() -> None:
     with pytest.raises(UserError) as caught:
         Memory(target().settings.__class__(**{**vars(target().settings), "values": {}}))
     assert caught.value.what == "target memory needs `meshwright:room` in the configuration of stack sales-dev"
-    assert caught.value.hint == "pulumi config set meshwright:room ... -s sales-dev"
+    assert caught.value.hint == "pulumi config set meshwright:room attic -s sales-dev"
 
 
 @pytest.mark.parametrize(("name", "missing"), [("aws", "region"), ("kubernetes", "registry")])
