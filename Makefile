@@ -39,6 +39,7 @@ check: $(VENV)/.installed-dev  ## Types, lint and fast tests (under a minute)
 
 test: $(VENV)/.installed-dev install  ## Everything: real engine, real software, real browser
 	@$(BIN)/python tools/browser.py
+	@$(BIN)/python tools/containers.py
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest

@@ -93,7 +93,8 @@ def create(daemon: docker.DockerClient, job: dict[str, Any], command: list[str])
     networks = job.get("networks") or []
     container = daemon.containers.create(
         job["image"],
-        ["sh", "-c", OPEN, "sh", *command],
+        ["-c", OPEN, "sh", *command],
+        entrypoint=["sh"],
         name=f"{Path(job['home']).name}-{job['name']}-{uuid.uuid4().hex[:8]}"[-128:].lstrip("-"),
         user=f"{USER}:{USER}",
         environment={"HOME": DATA, "PYTHONUNBUFFERED": "1", **job.get("variables", {})},
@@ -133,7 +134,7 @@ def run(job: dict[str, Any], command: list[str]) -> int:
             ended = int(container.wait()["StatusCode"])
             container.reload()
             if container.attrs["State"].get("OOMKilled"):
-                print(f"ended by the memory limit of {job.get('memoryMiB')} MiB", flush=True)
+                print(f"ended by the memory limit of {job.get('memoryMiB', 0):g} MiB", flush=True)
             return ended
         finally:
             try:
