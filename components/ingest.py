@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +16,10 @@ from components.contract import Table
 from components.errors import UserError
 from components.port import Port
 from components.primitives import Bucket, Database, Job, JobArgs, Schedule, Size, locked, program
+
+PROGRAMS = ("ingest.py", "ingest_read.py")
+MOST = 800_000
+"""Characters of files that go along with a job: a Kubernetes ConfigMap holds 1 MiB in all."""
 
 Format = Literal["csv", "parquet", "json", "jsonl"]
 
@@ -100,7 +106,7 @@ class Ingest(Component[IngestArgs, IngestOutputs]):
             JobArgs(
                 software=locked("ingest").also(f"{self.origin}", packages),
                 command=("python", "{{files}}/ingest.py"),
-                files={"ingest.py": program("ingest.py"), "sources.json": self.described()},
+                files={name: program(name) for name in PROGRAMS} | {"sources.json": self.described()} | self.carried(),
                 environment=environment,
                 secrets=secrets,
                 uses=(args.into, *read.values()),
@@ -123,8 +129,10 @@ class Ingest(Component[IngestArgs, IngestOutputs]):
         entries = []
         for source in self.args.sources:
             entry = {key: value for key, value in dataclasses.asdict(source).items() if value is not None}
-            if source.file is not None:
+            if source.file is not None and self.context.target.here:
                 entry["file"] = str(Path(self.args.folder) / source.file)
+            elif source.file is not None:
+                entry["file"] = f"{source.file}.b64"
             if source.package is not None:
                 entry["package"] = {"name": source.package.split("==")[0], "path": entry.pop("path")}
             if source.port is not None:
@@ -135,12 +143,34 @@ class Ingest(Component[IngestArgs, IngestOutputs]):
             entries.append(entry)
         return json.dumps(entries, indent=1)
 
+    def local(self) -> dict[str, Path]:
+        """The local files of all sources, by their path below the manifest's folder."""
+        root = Path(self.args.folder)
+        patterns = [source.file for source in self.args.sources if source.file is not None]
+        return {str(found.relative_to(root)): found for pattern in patterns for found in sorted(root.glob(pattern))}
+
+    def carried(self) -> dict[str, str]:
+        """The local files as text that goes along, where the target does not run on this machine."""
+        if self.context.target.here:
+            return {}
+        files = {f"{name}.b64": base64.b64encode(path.read_bytes()).decode() for name, path in self.local().items()}
+        size = sum(map(len, files.values()))
+        if size > MOST:
+            have, may = (f"{characters * 3 / 4e6:.1f} MB" for characters in (size, MOST))
+            raise UserError(
+                f"the files of `{self.name}` are {have}; at most {may} go along with a job",
+                hint="put them where the target can read them: `url:`, `package:`, or another product's port",
+            )
+        return files
+
     def fingerprints(self) -> tuple[str, ...]:
-        """Size and time of each local file, so that a changed file is loaded again."""
-        marks = []
-        for source in self.args.sources:
-            if source.file is not None:
-                for found in sorted(Path(self.args.folder).glob(source.file)):
-                    stat = found.stat()
-                    marks.append(f"{found.name}:{stat.st_size}:{stat.st_mtime_ns}")
-        return tuple(marks)
+        """A mark of each local file, so that a changed one is loaded again: its time here, its content elsewhere."""
+        if not self.context.target.here:
+            return tuple(f"{name}:{digest(path)}" for name, path in self.local().items())
+        stats = {name: path.stat() for name, path in self.local().items()}
+        return tuple(f"{Path(name).name}:{stat.st_size}:{stat.st_mtime_ns}" for name, stat in stats.items())
+
+
+def digest(path: Path) -> str:
+    """A file's content in 16 characters."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]

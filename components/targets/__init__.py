@@ -81,6 +81,8 @@ class Target:
     name: ClassVar[str]
     needs: ClassVar[Mapping[str, str]] = {}
     """Settings without which this target can't run, each with an example."""
+    here: ClassVar[bool] = False
+    """Whether jobs run on the machine that deploys, and see its files."""
     natives: ClassVar[Mapping[type[Component[Any, Any]], tuple[Implementation, ...]]] = {}
 
     def __init__(self, settings: StackSettings, previous: Mapping[str, str] | None = None) -> None:

@@ -39,7 +39,7 @@ from components.primitives import (
 from components.targets import SECONDS, StackSettings, implements
 from components.targets.aws_bucket import private_bucket
 from components.targets.aws_network import Network
-from components.targets.aws_task import allow, document, task_definition
+from components.targets.aws_task import Kept, allow, document, task_definition
 from components.targets.containers import Containers, Places, address
 
 INSTANCE_CLASSES: Mapping[Size, str] = {"small": "db.t4g.micro", "medium": "db.t4g.medium", "large": "db.m7g.xlarge"}
@@ -61,8 +61,8 @@ class Aws(Containers):
         super().__init__(settings, previous)
         self.region = str(self.settings.values["region"])
         self.buckets: dict[str, aws.s3.Bucket] = {}
-        self.vault: dict[str, pulumi.Output[str]] = {}
-        """What a container reads a secret from (`valueFrom`), by the Secret's name."""
+        self.vault: dict[str, Kept] = {}
+        """Where a secret is kept, by the Secret's name."""
 
     @cached_property
     def provider(self) -> aws.Provider:
@@ -127,7 +127,7 @@ class Aws(Containers):
     @implements(Secret)
     def secrets_manager(self, secret: Secret) -> SecretOutputs:
         if secret.name in self.vault:  # AWS made its value and keeps it
-            return SecretOutputs(value=self.vault[secret.name])
+            return SecretOutputs(value=self.vault[secret.name].reference)
         tags = secret.context.tags.as_map()
         value = secret.args.value
         if value is None:
@@ -138,7 +138,7 @@ class Aws(Containers):
         version = aws.secretsmanager.SecretVersion(
             secret.name, secret_id=kept.id, secret_string=value, opts=self.under(secret)
         )
-        self.vault[secret.name] = version.secret_id  # its ARN, known once the value is there
+        self.vault[secret.name] = Kept(version.secret_id)  # its ARN, known once the value is there
         return SecretOutputs(value=value)
 
     @implements(Database)
@@ -169,8 +169,7 @@ class Aws(Containers):
             tags=database.context.tags.as_map(),
             opts=self.under(database, protect=protected),
         )
-        master = instance.master_user_secrets.apply(lambda found: f"{found[0].secret_arn}:password::")
-        self.vault[database.child("admin")] = master
+        self.vault[database.child("admin")] = Kept(instance.master_user_secrets[0].secret_arn, "password")
         password = Secret(database.child("admin"), SecretArgs(), database.below())
         connection = Port(
             protocol="sql",
@@ -254,6 +253,7 @@ class Aws(Containers):
         family = self.physical(job, TASK_NAME)
         inputs = {
             "executor": "ecs",
+            "stack": self.settings.stack,
             "name": job.origin,
             "region": self.region,
             "cluster": self.cluster.arn,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pulumi
@@ -17,6 +18,19 @@ WRITE = (*READ, "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
 TASK_EXECUTION = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 SCRATCH = {"data": DATA, "files": FILES, "tmp": "/tmp"}
 """The only paths a container writes to; Fargate gives each task 20 GiB for them."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A value in Secrets Manager: its secret's ARN, and which part of it where it is not all of it."""
+
+    arn: pulumi.Output[str]
+    part: str = ""
+
+    @property
+    def reference(self) -> pulumi.Output[str]:
+        """What a container reads it from (`valueFrom`)."""
+        return pulumi.Output.concat(self.arn, f":{self.part}::") if self.part else self.arn
 
 
 def allow(
@@ -64,7 +78,7 @@ def task_definition(
     images: tuple[str, str],
     command: Sequence[pulumi.Input[str]],
     environment: Mapping[str, pulumi.Input[str]],
-    secrets: Mapping[str, pulumi.Output[str]],
+    secrets: Mapping[str, Kept],
     files: Mapping[str, pulumi.Input[str]],
     endpoints: Mapping[str, Endpoint],
     buckets: Sequence[aws.s3.Bucket],
@@ -97,9 +111,7 @@ def task_definition(
         allow(["s3:ListBucket"], [shelf.arn], {"StringLike": {"s3:prefix": f"{family}/*"}}),
     ]
     granted = [allow(WRITE, [bucket.arn, pulumi.Output.concat(bucket.arn, "/*")]) for bucket in buckets]
-    # The name of each secret ends in six random characters, so nothing but the exact address is allowed.
-    keys = [key.apply(lambda address: ":".join(address.split(":")[:7])) for key in secrets.values()]
-    opening = [allow(["secretsmanager:GetSecretValue"], keys)] if keys else []
+    opening = [allow(["secretsmanager:GetSecretValue"], [kept.arn for kept in secrets.values()])] if secrets else []
     own, rights = role(f"{name}--task", f"{family}-task", [*(reading if files else []), *granted], tags, options)
     execution, openings = role(f"{name}--execution", f"{family}-execution", opening, tags, options)
     pulling = iam.RolePolicyAttachment(
@@ -139,7 +151,7 @@ def task_definition(
         "dependsOn": [{"containerName": "files", "condition": "SUCCESS"}],
         "environment": [{"name": "HOME", "value": DATA}]
         + [{"name": key, "value": value} for key, value in places.fill_all(environment).items()],
-        "secrets": [{"name": key, "valueFrom": value} for key, value in secrets.items()],
+        "secrets": [{"name": key, "valueFrom": kept.reference} for key, kept in secrets.items()],
         "portMappings": [{"containerPort": endpoint.port, "protocol": "tcp"} for endpoint in endpoints.values()],
         "linuxParameters": {"initProcessEnabled": True},
     }

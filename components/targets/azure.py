@@ -249,11 +249,13 @@ class Azure(Shared):
             work.container_job(job.child("schedule"), repeated, place, args.timeout_seconds, args.schedule)
         inputs = {
             "executor": "containerapps",
+            "stack": self.settings.stack,
             "name": job.origin,
             "subscription": self.subscription,
             "resourceGroup": self.group,
             "job": made.name,
             "container": "main",
+            "definition": work.content(),
             "undo": work.starting(args.undo) if args.undo else None,
             "triggers": list(args.triggers),
             "after": list(args.after),

@@ -108,6 +108,13 @@ class Workload:
         first: list[pulumi.Input[str]] = ["python", "-c", START] if self.files or asks else []
         return [*first, *(self.places.fill(word) for word in command)]
 
+    def content(self) -> pulumi.Output[str]:
+        """What changes with anything that the container is started with."""
+        variables = [part for pair in self.environment.items() for part in pair]
+        kept = [part for key, secret in self.secrets.items() for part in (key, address(secret))]
+        parts = [self.image, self.size, self.bundle or "", *self.command, "", *variables, "", *kept]
+        return pulumi.Output.all(*parts).apply(digest)
+
     def container(self, schedule: Schedule | None = None) -> app.ContainerArgs:
         """The one container; with a schedule whose hours are not UTC's it looks at the clock first."""
         variables: dict[str, pulumi.Input[str]] = {"HOME": DATA, **self.places.fill_all(self.environment)}

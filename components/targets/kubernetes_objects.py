@@ -89,7 +89,13 @@ class Objects(SeaweedFS):
         ]
         made = core.v1.Service(
             owner.name,
-            metadata=self.meta(owner, physical(owner)),
+            metadata=meta.v1.ObjectMetaArgs(
+                name=physical(owner),
+                namespace=self.namespace,
+                labels=self.labels(owner),
+                # Its pods may need its name to start, and whoever reads it waits for them anyway.
+                annotations={"pulumi.com/skipAwait": "true"},
+            ),
             spec=core.v1.ServiceSpecArgs(
                 type="ClusterIP",
                 cluster_ip="None" if headless else None,

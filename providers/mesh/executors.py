@@ -7,19 +7,16 @@ and its like show the lines of what runs elsewhere, exit with its code, and end 
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import program
+from . import clients, program
 from .home import Home, write_tree
 
 HERE = Path(__file__).parent
-PASSED = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG", "KUBECONFIG", "USER")
-"""How their clients find a daemon or a cluster, and the rights there."""
 LISTED = "job.json"
 """What a program of this folder is told, beside the secrets in its environment."""
 
@@ -31,6 +28,8 @@ class Started:
     argv: list[str]
     undo: list[str] | None
     env: dict[str, str]
+    live: bool = False
+    """Whether the clients' variables of the moment go with each run (clients.py)."""
 
 
 def process(inputs: Mapping[str, Any], home: Home) -> Started:
@@ -57,9 +56,9 @@ def elsewhere(script: str, *keys: str, leaves: bool = False) -> Callable[[Mappin
         told = {key: inputs[key] for key in ("name", "undo", "tags", *keys) if inputs.get(key) is not None}
         listed = {**told, "home": str(home.path), "secrets": sorted(inputs.get("secrets", {}))}
         write_tree(folder, {LISTED: json.dumps(listed, indent=1)})
-        env = {**program.surroundings(None, folder), **{key: os.environ[key] for key in PASSED if key in os.environ}}
+        env = {**program.surroundings(None, folder), **clients.kept()}
         argv = [sys.executable, "-s", str(HERE / script), str(folder / LISTED)]
-        return Started(argv, [*argv, "--undo"] if leaves or inputs.get("undo") else None, env)
+        return Started(argv, [*argv, "--undo"] if leaves or inputs.get("undo") else None, env, live=True)
 
     return start
 
@@ -74,6 +73,8 @@ class Executor:
     """Whether the definition must stay on the machine that deploys: the job is run again from there."""
 
 
+ECS = ("region", "cluster", "taskDefinition", "container", "subnets")
+CONTAINER_APPS = ("subscription", "resourceGroup", "job", "container")
 EXECUTORS: Mapping[str, Executor] = {
     "process": Executor(("command",), process, stays=True),
     "docker": Executor(
@@ -86,4 +87,6 @@ EXECUTORS: Mapping[str, Executor] = {
     "kubernetes": Executor(
         ("manifest",), elsewhere("kubernetes_run.py", "manifest", "context", leaves=True), stays=False
     ),
+    "ecs": Executor(ECS, elsewhere("ecs_run.py", *ECS, "securityGroups"), stays=False),
+    "containerapps": Executor(CONTAINER_APPS, elsewhere("containerapps_run.py", *CONTAINER_APPS), stays=False),
 }

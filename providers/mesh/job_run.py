@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import marked
+from . import clients, marked
 from .executors import EXECUTORS
 from .fields import (
     COMMON,
@@ -33,7 +33,10 @@ from .process import legal_command
 from .refusal import Refusal
 from .values import UNKNOWN
 
-CAUSES = ("executor", "environment", "command", "image", "manifest", "variables", "secrets", "files", "triggers")
+CAUSES = (
+    *("executor", "environment", "command", "image", "manifest", "taskDefinition", "definition"),
+    *("variables", "secrets", "files", "triggers"),
+)
 """Inputs whose change runs the job again."""
 UNDO_SECONDS = 120
 """Longest time that `undo` may take: what it undoes may be gone already."""
@@ -76,6 +79,16 @@ class JobRun(Kind):
         "dockerHost": Field("text"),
         "manifest": Field("map"),
         "context": Field("text"),
+        "region": Field("text"),
+        "cluster": Field("text"),
+        "taskDefinition": Field("text"),
+        "container": Field("text"),
+        "subnets": Field("texts"),
+        "securityGroups": Field("texts"),
+        "subscription": Field("text"),
+        "resourceGroup": Field("text"),
+        "job": Field("text"),
+        "definition": Field("text"),
         "variables": Field("table", check=legal_variables),
         "secrets": Field("table", check=legal_variables),
         "files": Field("table", check=legal_files),
@@ -169,6 +182,7 @@ class JobRun(Kind):
             "argv": started.argv,
             "undo": started.undo,
             "env": started.env,
+            "live": started.live,
             "secrets": inputs.get("secrets", {}),
             "cwd": str(home.data(name)),
             "timeoutSeconds": inputs["timeoutSeconds"],
@@ -225,7 +239,7 @@ def _runner(operation: Operation, what: str, home: Home, name: str, run: str) ->
     words = [sys.executable, "-S", "-E", "-s", str(Path(__file__).with_name("runner.py")), what, str(home.path), name]
     process = subprocess.Popen(
         [*words, "--by", "pulumi", "--id", run, "--tied"],
-        env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+        env={"PATH": os.defpath, "LANG": "C.UTF-8", **clients.live()},
         cwd="/",
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL if what == "run" else subprocess.PIPE,

@@ -27,7 +27,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from providers.mesh import marked
+from providers.mesh import clients, marked
 from providers.mesh.home import NAME, Home, read, write
 from providers.mesh.masks import Masks
 
@@ -74,11 +74,12 @@ class Run:
 
     def _execute(self, command: list[str], result: Path, log: Any) -> int:
         mark = {marked.JOB: f"{self.home.path}:{self.name}", RESULT: str(result), "MESH_RUN": self.run}
+        rights = clients.live() if self.job.get("live") else {}
         Path(self.job["cwd"]).mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             self.child = subprocess.Popen(
                 command,
-                env={**self.job["env"], **self.job.get("secrets", {}), **mark},
+                env={**rights, **self.job["env"], **self.job.get("secrets", {}), **mark},
                 cwd=self.job["cwd"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from pathlib import Path
@@ -14,6 +15,7 @@ from components.errors import UserError
 from components.ingest import Ingest, IngestArgs, Source
 from components.port import Port
 from components.primitives import Bucket, Database, DatabaseArgs
+from components.targets import load
 from stacks.recording import Recorded, record
 from tests.components.standing import standing
 
@@ -137,3 +139,25 @@ def test_a_bucket_is_written_with_its_owners_key(tmp_path: Path) -> None:
     job = run((FLIGHTS,), tmp_path, into="bucket")
     assert job.inputs["variables"]["TARGET_PROTOCOL"] == "s3"
     assert "TARGET_SECRET_KEY" in job.inputs["secrets"]
+
+
+def test_elsewhere_local_files_go_along_with_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load("local"), "here", False)
+    (tmp_path / "a.csv").write_text("id\n1\n")
+    source = Source(name="a", file="*.csv")
+    job = run((source,), tmp_path)
+    assert told(job)[0]["file"] == "*.csv.b64"
+    assert base64.b64decode(job.inputs["files"]["a.csv.b64"]) == b"id\n1\n"
+    assert str(tmp_path) not in str(job.inputs["files"]), "no path of the deploying machine"
+    os.utime(tmp_path / "a.csv", (1, 1))
+    assert run((source,), tmp_path).inputs["triggers"] == job.inputs["triggers"], "a checkout's time is no change"
+    (tmp_path / "a.csv").write_text("id\n2\n")
+    assert run((source,), tmp_path).inputs["triggers"] != job.inputs["triggers"]
+
+
+def test_files_too_large_to_go_along_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load("local"), "here", False)
+    (tmp_path / "a.csv").write_bytes(b"x" * 900_000)
+    with pytest.raises(UserError, match=r"the files of `orders--load` are 0.9 MB; at most 0.6 MB go along") as caught:
+        run((Source(name="a", file="a.csv"),), tmp_path)
+    assert "`url:`" in caught.value.hint

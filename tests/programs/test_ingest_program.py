@@ -19,6 +19,7 @@ import pytest
 
 from components.contract import Column
 from components.ingest import Source
+from components.targets import load
 from providers.mesh.home import Home
 from tests.programs.jobs import Login, environment
 from tests.programs.loading import Product, granted, parquet, types, zipped
@@ -48,7 +49,11 @@ def site(tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def test_every_format_becomes_a_table(product: Product, writer: Login) -> None:
+@pytest.mark.parametrize("here", [True, False], ids=["here", "carried"])
+def test_every_format_becomes_a_table(
+    here: bool, product: Product, writer: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load("local"), "here", here)
     product.write("a.csv", "id,name\n1,Ann\n2,\n")
     product.write("b1.csv", "id,late\n1,\n")
     product.write("b2.csv", "id,late\n2,2.5\n")

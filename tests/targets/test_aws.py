@@ -105,14 +105,17 @@ def test_secrets_reach_a_task_by_reference(graph: Graph) -> None:
         assert SECRET not in list(texts([container["environment"], container["command"]])), name
         for secret in container["secrets"]:
             assert secret["name"].endswith(("PASSWORD", "SECRET_KEY"))
-            assert secret["valueFrom"] == "(computed)" or secret["valueFrom"].endswith("#secretId}")
+            assert secret["valueFrom"].endswith(("#secretId}", "#masterUserSecrets[0].secretArn}:password::"))
     train = containers(graph)[f"{NAME}--work--run"]
     assert {secret["name"] for secret in train["secrets"]} == {"TARGET_PASSWORD", "CLUSTER_PASSWORD"}
 
 
 def test_a_task_may_read_its_own_secrets_alone(graph: Graph) -> None:
     policy = graph.named("RolePolicy", "--work--run--execution")
-    assert statements(policy.inputs["policy"])[0]["Action"] == ["secretsmanager:GetSecretValue"]
+    (statement,) = statements(policy.inputs["policy"])
+    assert statement["Action"] == ["secretsmanager:GetSecretValue"]
+    train = containers(graph)[f"{NAME}--work--run"]
+    assert sorted(statement["Resource"]) == sorted(secret["valueFrom"] for secret in train["secrets"])
     assert {name.split("::")[-1] for name in policy.dependencies if "secretVersion" in name} == {
         f"{NAME}--work--writer--password",
         f"{NAME}--cluster--secret",
