@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cli.project import Project
+from components.errors import UserError
 
 Verb = Literal["up", "preview", "destroy"]
 LOCKED = re.compile(r"locked by .*?: created by (?P<who>\S+) \(pid (?P<pid>\d+)\) at (?P<when>\S+)", re.S)
@@ -175,10 +176,14 @@ def ensure_stack(project: Project, stack: str) -> None:
     """Make the stack where it is not there yet; a look into our own state spares the CLI's second."""
     if project.own_backend and (project.state / ".pulumi" / "stacks" / "meshwright" / f"{stack}.json").exists():
         return
-    subprocess.run(
+    done = subprocess.run(
         [project.pulumi, "stack", "init", stack, "--non-interactive"],
         cwd=project.root,
         env=project.environment(),
         capture_output=True,
+        text=True,
         check=False,
     )
+    if done.returncode and "already exists" not in done.stderr:
+        said = [line for line in done.stderr.splitlines() if line.strip()] or [f"pulumi ended with {done.returncode}"]
+        raise UserError(f"stack {stack} can't be made: {said[-1].removeprefix('error: ')}")

@@ -37,12 +37,7 @@ class Screen:
         if not self.show or err.is_terminal:
             return
         for step in list(operation.steps.values()):
-            if (
-                step.ended
-                and step.urn not in self.said
-                and step.op not in ("same", "read")
-                and step.kind.startswith("mesh:index:")
-            ):
+            if step.ended and step.urn not in self.said and step.op not in ("same", "read") and _custom(step):
                 self.said.add(step.urn)
                 err.print(
                     f"{operation.stack}: {_sign(step)} {step.name} "
@@ -64,7 +59,7 @@ class Screen:
         with self.lock:
             stacks = list(self.running.values())
         for operation, started in stacks:
-            steps = [step for step in list(operation.steps.values()) if step.kind.startswith("mesh:index:")]
+            steps = [step for step in list(operation.steps.values()) if _custom(step)]
             ended = sum(1 for step in steps if step.ended)
             table.add_row(f"[bold]{operation.stack}[/]", f"{ended} of {len(steps)}", f"{now - started:.0f} s")
             for step in steps:
@@ -89,6 +84,11 @@ def live(show: bool) -> Iterator[Screen]:
 def short(kind: str) -> str:
     """`mesh:index:PostgresServer` -> `PostgresServer`."""
     return kind.rsplit(":", 1)[-1]
+
+
+def _custom(step: Step) -> bool:
+    """Whether something is made: components only group what is."""
+    return not step.kind.startswith(("mesh:data:", "pulumi:"))
 
 
 def _sign(step: Step) -> str:

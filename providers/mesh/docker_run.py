@@ -102,7 +102,7 @@ def create(daemon: docker.DockerClient, job: dict[str, Any], command: list[str])
         read_only=True,
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],
-        tmpfs={"/tmp": ""},
+        tmpfs={"/tmp": "exec,mode=1777"},  # Java unpacks its libraries there
         mounts=[Mount(place, None, type="volume") for place in (DATA, FILES, SECRETS)],
         network=networks[0] if networks else None,
         nano_cpus=int(job["cpu"] * 1e9) if job.get("cpu") else None,

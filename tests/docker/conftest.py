@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,11 @@ class Place:
         networks: dict[str, Any] = self.daemon.containers.get(container).attrs["NetworkSettings"]["Networks"]
         return str(next(iter(networks.values()))["IPAddress"])
 
+    def seen(self, text: str) -> str:
+        """`text` with the address of each container in place of its name."""
+        names = sorted((str(found.name) for found in self.daemon.containers.list()), key=len, reverse=True)
+        return re.sub("|".join(map(re.escape, names)), lambda name: self.address(name[0]), text) if names else text
+
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
@@ -65,6 +71,7 @@ def checkout(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Running:
     folder = tmp_path_factory.mktemp("mesh")
     made = copy_of_checkout(folder / "checkout", folder / "state")
     made.environment["DOCKER_HOST"] = place.host
+    made.seen = place.seen
     made.edit("Pulumi.yaml", "  providers:\n", f"  providers:\n    - name: docker\n      path: {PLUGIN}\n")
     settings = f"target: docker\n  meshwright:registry: {place.registry}\n  meshwright:baseImage: {place.base}\n"
     for file in (made.root / "stacks").glob("Pulumi.*.yaml"):

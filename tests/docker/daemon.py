@@ -34,8 +34,16 @@ def dockerd(folder: Path) -> Iterator[str]:
     """A daemon without a default network; yields what DOCKER_HOST must be."""
     folder.mkdir(parents=True, exist_ok=True)
     host = f"unix://{folder / 'docker.sock'}"
-    command = ["dockerd", "-H", host, "--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
-    command += ["--pidfile", str(folder / "pid"), "--bridge=none", "--iptables=true"]
+    # Where the tests are killed, the daemon ends too.
+    command = ["setpriv", "--pdeathsig", "TERM", "dockerd", "-H", host, "--exec-root", str(folder / "exec")]
+    command += [
+        "--data-root",
+        str(folder / "data"),
+        "--pidfile",
+        str(folder / "pid"),
+        "--bridge=none",
+        "--iptables=true",
+    ]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
     try:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ class Running:
 
     root: Path
     environment: dict[str, str]
+    seen: Callable[[str], str] = str
+    """A host as this machine reaches it, where its name is known inside the target alone."""
 
     def command(self, *words: str, check: bool = True, timeout: float = 600) -> subprocess.CompletedProcess[str]:
         """Run a command of the environment in the copy."""
@@ -63,10 +65,15 @@ class Running:
         """What `mesh ... --json` prints."""
         return json.loads(self.mesh(*words, "--json").stdout)
 
+    def address(self, urn: str, *words: str) -> dict[str, Any]:
+        """The address parts of a port, as they are reached from here."""
+        parts = self.data("open", urn, *words)["address"]
+        return {key: self.seen(part) if isinstance(part, str) else part for key, part in parts.items()}
+
     def connected(self, urn: str, consumer: str = "") -> psycopg.Connection[tuple[Any, ...]]:
         """A connection to a sql port as a consumer: the port's own domain by default."""
         words = ("--as", consumer) if consumer else ()
-        login, port = self.data("credentials", urn, *words), self.data("open", urn, *words)["address"]
+        login, port = self.data("credentials", urn, *words), self.address(urn, *words)
         return psycopg.connect(
             host=port["host"],
             port=int(port["port"]),

@@ -24,7 +24,7 @@ def browser() -> Iterator[Browser]:
 
 
 def test_the_dashboard_is_drawn_with_data(running: Running, browser: Browser) -> None:
-    url = running.data("open", "flights/departures/dashboard")["address"]["url"]
+    url = running.address("flights/departures/dashboard")["url"]
     page = dashboard(browser, url, running.data("credentials", "flights/departures/dashboard"))
     assert page.title().startswith("Departure delays")
     assert page.locator(".chart-slice").count() == CHARTS
@@ -38,7 +38,7 @@ def test_the_dashboard_is_drawn_with_data(running: Running, browser: Browser) ->
 
 
 def test_a_wrong_password_is_refused(running: Running, browser: Browser) -> None:
-    url = running.data("open", "flights/departures/dashboard")["address"]["url"]
+    url = running.address("flights/departures/dashboard")["url"]
     page = browser.new_page()
     page.goto(f"{url}/login/")
     page.fill("#username", "viewer")

@@ -23,7 +23,7 @@ def flights() -> pd.DataFrame:
 
 def test_superset_gives_the_mean_delay_by_carrier(running: Running, flights: pd.DataFrame) -> None:
     login = running.data("credentials", "flights/departures/dashboard")
-    url = running.data("open", "flights/departures/dashboard")["address"]["url"]
+    url = running.address("flights/departures/dashboard")["url"]
     with httpx.Client(base_url=url, timeout=60) as client:
         body: dict[str, Any] = {"username": login["user"], "password": login["password"], "provider": "db"}
         token = client.post("/api/v1/security/login", json=body).raise_for_status().json()["access_token"]
@@ -81,7 +81,7 @@ def test_the_parquet_files_hold_every_route(running: Running, flights: pd.DataFr
     import pyarrow.parquet
 
     login = running.data("credentials", "flights/route-stats/routes")
-    port = running.data("open", "flights/route-stats/routes")["address"]
+    port = running.address("flights/route-stats/routes")
     store = pyarrow.fs.S3FileSystem(
         endpoint_override=port["endpoint"], access_key=login["user"], secret_key=login["password"], region="us-east-1"
     )
