@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -165,6 +166,37 @@ def _volume(props: Mapping[str, Any]) -> dict[str, Decimal]:
     return {"storage": _number(float(next(said, DEFAULT_STORAGE)))}
 
 
+def _pods(props: Mapping[str, Any]) -> dict[str, Decimal]:
+    """The limits of all containers of all pods, and the volume that each pod gets."""
+    spec = props.get("spec") or {}
+    replicas = _number(spec.get("replicas", 1.0))
+    amounts = dict.fromkeys(("cpu", "memory"), Decimal(0))
+    for container in ((spec.get("template") or {}).get("spec") or {}).get("containers") or ():
+        limits = (container.get("resources") or {}).get("limits") or {}
+        amounts["cpu"] += _amount(limits.get("cpu")) * replicas * HOURS
+        amounts["memory"] += _amount(limits.get("memory")) / GIB * replicas * HOURS
+    if not amounts["cpu"]:
+        raise ValueError("no container")
+    claims = [_claim(claim)["storage"] * replicas for claim in spec.get("volumeClaimTemplates") or ()]
+    return {**amounts, "storage": sum(claims, Decimal(0))} if claims else amounts
+
+
+def _claim(props: Mapping[str, Any]) -> dict[str, Decimal]:
+    requests = ((props.get("spec") or {}).get("resources") or {}).get("requests") or {}
+    return {"storage": _amount(requests.get("storage")) / GIB}
+
+
+def _amount(text: Any) -> Decimal:
+    """A quantity of Kubernetes (kubernetes.io, "Quantity"): `500m` is a half. Raises ValueError for anything else."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)(m|[KMGT]i)?", str(text))
+    if found is None:
+        raise ValueError("no quantity")
+    return _number(float(found[1])) * UNITS[found[2] or ""]
+
+
+GIB = Decimal(2**30)
+UNITS = {"": Decimal(1), "m": Decimal("0.001")} | {f"{c}i": Decimal(1024 ** (n + 1)) for n, c in enumerate("KMGT")}
+
 _QUANTITIES: dict[str, Callable[[Mapping[str, Any]], dict[str, Decimal]]] = {
     "mesh:index:Process": _running,
     "mesh:index:PostgresServer": _store,
@@ -172,9 +204,13 @@ _QUANTITIES: dict[str, Callable[[Mapping[str, Any]], dict[str, Decimal]]] = {
     "mesh:index:JobRun": _job,
     "docker:index/container:Container": _container,
     "docker:index/volume:Volume": _volume,
+    "kubernetes:apps/v1:Deployment": _pods,
+    "kubernetes:apps/v1:StatefulSet": _pods,
+    "kubernetes:core/v1:PersistentVolumeClaim": _claim,
 }
 _FREE = frozenset(
     {f"mesh:index:{kind}" for kind in ("Environment", "SecretValue", "Placement", "ObjectStoreKey")}
     | {"docker:index/network:Network", "docker:index/remoteImage:RemoteImage"}
+    | {f"kubernetes:core/v1:{kind}" for kind in ("ConfigMap", "Namespace", "Secret", "Service")}
 )
 _GROUPS = ("mesh:data:", "pulumi:pulumi:", "pulumi:providers:")

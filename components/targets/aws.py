@@ -97,7 +97,7 @@ class Aws(Containers):
     @cached_property
     def files(self) -> aws.s3.Bucket:
         """Holds the files that services and jobs start with."""
-        return private_bucket("files", f"{self.settings.stack}-files"[:36], self.shared_tags, self.shared)
+        return private_bucket("files", f"{self.settings.stack}-files"[:36], self.shared_tags, self.shared, kept=False)
 
     def under(self, component: Component[Any, Any], **options: Any) -> pulumi.ResourceOptions:
         """Options that place a resource of this account and region under a component."""
@@ -182,7 +182,8 @@ class Aws(Containers):
     @implements(Bucket)
     def s3_bucket(self, bucket: Bucket) -> BucketOutputs:
         protect, tags = self.settings.protected, bucket.context.tags.as_map()
-        made = private_bucket(bucket.name, self.physical(bucket, 36), tags, self.under(bucket, protect=protect))
+        options = self.under(bucket, protect=protect)
+        made = private_bucket(bucket.name, self.physical(bucket, 36), tags, options, kept=protect)
         self.buckets[bucket.name] = made
         endpoint = f"https://s3.{self.region}.amazonaws.com"
         # No key for the owner: whoever `uses` the bucket has a role.

@@ -6,9 +6,14 @@ import pulumi
 from pulumi_aws import s3
 
 
-def private_bucket(name: str, prefix: str, tags: dict[str, str], options: pulumi.ResourceOptions) -> s3.Bucket:
-    """A bucket whose physical name is `prefix` (36 characters at most) and what AWS adds: it is unique in the world."""
-    made = s3.Bucket(name, bucket_prefix=f"{prefix}-", tags=tags, opts=options)
+def private_bucket(
+    name: str, prefix: str, tags: dict[str, str], options: pulumi.ResourceOptions, *, kept: bool
+) -> s3.Bucket:
+    """A bucket whose physical name is `prefix` (36 characters at most) and what AWS adds: it is unique in the world.
+
+    One that is not `kept` goes with all that is in it: else old versions of objects would be in the way of a destroy.
+    """
+    made = s3.Bucket(name, bucket_prefix=f"{prefix}-", force_destroy=not kept, tags=tags, opts=options)
     s3.BucketPublicAccessBlock(
         name,
         bucket=made.bucket,

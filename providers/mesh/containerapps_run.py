@@ -94,7 +94,7 @@ class Run:
         while True:
             found = self.look(name)
             now = time.monotonic()
-            if found is not None and str(found.status) in ENDED:
+            if found is not None and state(found) in ENDED:
                 return found
             heard = now if found is not None else heard
             if now - heard > PATIENCE:
@@ -122,7 +122,7 @@ class Run:
 
     def code(self, ended: Any) -> int:
         """The exit code of our container, or what the execution's end means."""
-        status = str(ended.status)
+        status = state(ended)
         if status == "Succeeded":
             return 0
         codes = [part.code for part in parts(ended) if part.name == self.container and part.code]
@@ -139,10 +139,15 @@ class Run:
             return
         try:
             found = self.look(name)
-            if found is None or str(found.status) not in ENDED:
+            if found is None or state(found) not in ENDED:
                 self.client.jobs.begin_stop_execution(*self.at, name, polling=False)
         except AzureError as error:
             print(f"the execution {name} goes on: {sentence(error, self.told)}", flush=True)
+
+
+def state(properties: Any) -> str:
+    """An execution's state; the SDK has an Enum for those that it knows."""
+    return str(getattr(properties.status, "value", properties.status))
 
 
 def parts(properties: Any) -> list[Any]:

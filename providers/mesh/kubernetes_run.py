@@ -139,7 +139,10 @@ class Cluster:
         """Run a Job to the end, showing every line."""
         name = manifest["metadata"]["name"]
         self.remove(name)
-        self.batch.create_namespaced_job(self.namespace, manifest, field_validation="Strict")
+        try:
+            self.batch.create_namespaced_job(self.namespace, manifest, field_validation="Strict")
+        except ValueError as error:  # newer clients look at it themselves
+            raise Refused(f"the manifest is no Job: {error}") from None
         try:
             pod = self.started(name).metadata.name
             self.show(pod)

@@ -210,12 +210,17 @@ def _state(inputs: Properties, outputs: Values) -> Any:
     return PropertyValue.marshal_map({**inputs, **{key: wrap(value) for key, value in outputs.items()}})
 
 
-def serve(version: str, kinds: Mapping[str, Kind], configure: Callable[[Values], None] = lambda _: None) -> None:
+def serve(
+    version: str,
+    kinds: Mapping[str, Kind],
+    configure: Callable[[Values], None] = lambda _: None,
+    servicer: type[StandIn] = StandIn,
+) -> None:
     """Serve on a free port of loopback, print it, and stay until the engine, a signal or its death ends us.
 
     `version` is the SDK's: the engine warns of an older plugin.
     """
-    asyncio.run(_serve(StandIn(version, kinds, configure)))
+    asyncio.run(_serve(servicer(version, kinds, configure)))
 
 
 async def _serve(servicer: StandIn) -> None:

@@ -84,6 +84,27 @@ def test_a_container_costs_what_it_may_use_and_a_volume_what_its_label_says() ->
     assert cost("network:Network", {}) == cost("remoteImage:RemoteImage", {}) == 0
 
 
+def test_pods_cost_their_limits_and_claims_what_they_ask_for() -> None:
+    def cost(kind: str, spec: dict[str, Any]) -> float | None:
+        estimate = monthly(f"kubernetes:{kind}", {"spec": spec}, "kubernetes")
+        return estimate.monthly if estimate is not None else None
+
+    def pods(cpu: str, memory: str = "1024Mi") -> dict[str, Any]:
+        return {"spec": {"containers": [{"resources": {"limits": {"cpu": cpu, "memory": memory}}}]}}
+
+    process = monthly("mesh:index:Process", SMALL, "kubernetes")
+    assert process is not None
+    claim = {"resources": {"requests": {"storage": "30Gi"}}}
+    assert cost("apps/v1:Deployment", {"template": pods("500m")}) == process.monthly
+    assert cost("apps/v1:Deployment", {"template": pods("0.5", "1Gi"), "replicas": 1.0}) == process.monthly
+    assert cost("core/v1:PersistentVolumeClaim", claim) == 2.4
+    kept = {"template": pods("500m"), "replicas": 2.0, "volumeClaimTemplates": [{"spec": claim}]}
+    assert cost("apps/v1:StatefulSet", kept) == pytest.approx(2 * (process.monthly + 2.4), abs=0.01)
+    assert cost("apps/v1:Deployment", {"template": pods("much")}) is None
+    assert cost("apps/v1:Deployment", {}) is None
+    assert cost("core/v1:Secret", {}) == cost("core/v1:Service", {}) == 0
+
+
 def test_an_unknown_region_has_no_price() -> None:
     assert monthly("mesh:index:Process", SMALL, "moon") is None
     assert monthly("mesh:index:Process", SMALL, "kubernetes") is not None

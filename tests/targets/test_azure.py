@@ -29,6 +29,7 @@ from stacks.domain import Domain
 from stacks.program import Program
 from stacks.recording import COMPUTED, SECRET, SYMBOL, Recorded
 from tests.conftest import LittleMesh
+from tests.evidence.listed import listed
 from tests.stacks.test_snapshots import PRODUCTS
 from tests.stacks.test_snapshots import VALUES as OF_ALL
 from tests.targets.recorded import NAME, Graph, tagged, texts
@@ -498,6 +499,7 @@ def test_the_vendors_own_models_accept_every_input(examples: list[Recorded]) -> 
     assert findings == []
     assert checked > 250
     assert unjudged == UNJUDGED
+    assert listed("azure.e", {resource.type for resource in examples})
 
 
 def unknowns(value: Any, mark: str) -> Any:
