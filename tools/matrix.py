@@ -20,8 +20,8 @@ How a component is built: by the target itself (its method is named), or compose
 
 - **r** really running, probed and destroyed (`tests/example`, `tests/docker`, `tests/kubernetes`);
 - **e** everything it consists of accepted by a judge outside this repository: on aws the real Terraform provider
-  (schema, validate, plan; made and destroyed on moto as far as moto can), on azure the models of Azure's own SDK
-  (`tests/targets/test_aws_evidence.py`, `test_azure.py`);
+  (schema, validate, plan; made and destroyed on moto as far as moto can), on azure the models of Azure's own SDK, on
+  kubernetes the API server (`tests/targets/test_aws_evidence.py`, `test_azure.py`, `tests/kubernetes/test_objects.py`);
 - **m** its graph is kept in `tests/snapshots`.
 
 """

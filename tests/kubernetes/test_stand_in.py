@@ -1,0 +1,111 @@
+"""The stand-in for the kubernetes plugin: what the official one does, seen on the cluster."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.kubernetes.conftest import PLUGIN, Place
+from tests.providers.engine import Stack
+
+PROGRAM = """
+import pulumi_kubernetes as k8s
+from pulumi import Output, ResourceOptions
+SPACE = k8s.core.v1.Namespace("space", metadata={{"name": "stood"}})
+def placed(**more):
+    return {{"namespace": SPACE.metadata.name, **more}}
+def deployment(image={base!r}, labels={{"app": "held"}}, **container):
+    main = {{"name": "main", "image": image, "command": ["sh", "-c", "trap exit TERM; sleep 1000 & wait"], **container}}
+    return k8s.apps.v1.Deployment("held", metadata=placed(name="held"), spec={{
+        "selector": {{"match_labels": labels}},
+        "template": {{"metadata": {{"labels": labels}}, "spec": {{"containers": [main]}}}}}})
+"""
+
+
+class Clustered(Stack):
+    """A stack whose plugin is the stand-in."""
+
+    kubeconfig = Path()
+
+    def environment(self) -> dict[str, str]:
+        return {**super().environment(), "KUBECONFIG": str(self.kubeconfig)}
+
+    def make(self) -> Stack:
+        (self.folder / "state").mkdir(parents=True)
+        options = {"toolchain": "pip", "virtualenv": str(Path(sys.executable).parents[1])}
+        project = {
+            "name": "stand-in-tests",
+            "runtime": {"name": "python", "options": options},
+            "plugins": {"providers": [{"name": "kubernetes", "path": str(PLUGIN)}]},
+        }
+        (self.folder / "Pulumi.yaml").write_text(json.dumps(project))
+        self.pulumi("stack", "init", self.name)
+        return self
+
+    def with_(self, base: str, text: str) -> None:
+        (self.folder / "__main__.py").write_text(PROGRAM.format(base=base) + textwrap.dedent(text))
+
+
+@pytest.fixture
+def stack(place: Place, tmp_path: Path) -> Iterator[Clustered]:
+    """A stack in the tests' cluster, whose namespace must be gone afterwards."""
+    made = Clustered(tmp_path / "project")
+    made.kubeconfig = place.cluster.kubeconfig
+    made.make()
+    yield made
+    made.destroy()
+    place.gone("stood")
+
+
+def test_objects_from_their_creation_to_their_end(place: Place, stack: Clustered) -> None:
+    core = place.cluster.core
+    text = """
+        secret = k8s.core.v1.Secret("hidden", metadata=placed(), string_data={{"value": Output.secret("wo/rd+42")}})
+        config = k8s.core.v1.ConfigMap("words", metadata=placed(), data={{"word": "{}"}})
+        deployment(env=[{{"name": "WORDS", "value": config.metadata.name}}])
+        """
+    stack.with_(place.base, text.format("first"))
+    assert "+ 5 created" in stack.up()
+    (first,) = [found for found in core.list_namespaced_config_map("stood").items if found.metadata.name != CA]
+    assert first.data == {"word": "first"}
+    assert "5 unchanged" in stack.up()
+    state = "".join(file.read_text() for file in (stack.folder / "state").rglob("*.json"))
+    assert "words-" in state
+    assert "wo/rd+42" not in state
+    assert "d28vcmQrNDI=" not in state
+
+    stack.with_(place.base, text.format("second"))
+    output = stack.up()
+    assert "+-1 replaced" in output
+    assert "~ 1 updated" in output, "the pods get the new one's name"
+    (second,) = [found for found in core.list_namespaced_config_map("stood").items if found.metadata.name != CA]
+    assert second.metadata.name != first.metadata.name
+
+    core.delete_namespaced_config_map(second.metadata.name, "stood")
+    stack.pulumi("refresh", "--yes", "--skip-preview")
+    assert "+ 1 created" in stack.up()
+
+    stack.with_(place.base, 'deployment(labels={"app": "other"})')
+    assert "1 replaced" in stack.up(), "a selector can't be changed"
+
+
+CA = "kube-root-ca.crt"
+
+
+def test_what_the_api_server_refuses_is_refused_at_preview(place: Place, stack: Clustered) -> None:
+    stack.with_(place.base, 'deployment(imagePullPolic="Always")')
+    assert "imagePullPolic: field not declared in schema" in stack.pulumi("preview", code=-1)
+
+
+def test_pods_that_can_not_start_fail_the_update_with_the_reason(place: Place, stack: Clustered) -> None:
+    stack.with_(place.base, 'deployment(image="127.0.0.1:1/none:1")')
+    output = stack.up(code=-1)
+    assert "Deployment held is not ready after 4" in output
+    assert "ImagePull" in output
+    assert "127.0.0.1:1/none:1" in output
+    place.eventually(lambda: not place.cluster.core.list_namespaced_pod("stood").items)
