@@ -190,6 +190,8 @@ class Kubernetes(Objects):
             "context": self.settings.values.get("context"),
             "manifest": manifest,
             "undo": [places.fill(word) for word in args.undo] or None,
+            # The pod has them from its Secrets; whoever shows its lines must know what to mask.
+            "secrets": {key: secret.outputs.value for key, secret in args.secrets.items()},
             "triggers": list(args.triggers),
             "after": list(args.after),
             "schedule": {"cron": args.schedule.cron, "timezone": args.schedule.timezone} if args.schedule else None,
