@@ -176,14 +176,17 @@ class JobRun(Kind):
         home.make()
         job = home.job(name)
         job.mkdir(parents=True, exist_ok=True, mode=0o700)
-        started = EXECUTORS[inputs["executor"]].start(inputs, home)
+        executor, secrets = EXECUTORS[inputs["executor"]], inputs.get("secrets", {})
+        started = executor.start(inputs, home)
         definition = {
             "name": name,
             "argv": started.argv,
             "undo": started.undo,
             "env": started.env,
             "live": started.live,
-            "secrets": inputs.get("secrets", {}),
+            # A pod has its own from the cluster: here they are only masked, and no client takes one for its key.
+            "secrets": secrets if executor.stays else {},
+            "masks": [] if executor.stays else sorted(secrets.values()),
             "cwd": str(home.data(name)),
             "timeoutSeconds": inputs["timeoutSeconds"],
             "schedule": inputs.get("schedule"),

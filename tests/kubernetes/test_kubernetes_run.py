@@ -36,7 +36,9 @@ def namespace(place: Place) -> Iterator[str]:
     """A namespace whose pods must be restricted, with a Secret."""
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     place.cluster.core.create_namespace({"metadata": {"name": NAMESPACE, "labels": labels}})
-    place.cluster.core.create_namespaced_secret(NAMESPACE, {"metadata": {"name": "pw"}, "stringData": {"value": "x y"}})
+    place.cluster.core.create_namespaced_secret(
+        NAMESPACE, {"metadata": {"name": "pw"}, "stringData": {"value": "an odd one"}}
+    )
     place.eventually(lambda: bool(place.cluster.core.list_namespaced_service_account(NAMESPACE).items))
     yield NAMESPACE
     place.cluster.core.delete_namespace(NAMESPACE)
@@ -96,12 +98,12 @@ def test_it_runs_and_runs_again_and_is_undone(place: Place, home: Home, job: Cal
     script = """echo "$PW for $(id -u)"; echo '::mesh:: {"rows": 7}'"""
     made = job(script, undo=["sh", "-c", 'echo "undone with $PW"']).create()
     assert made.state["rows"] == 7
-    assert "x y for 10001" in home.log("load").read_text()
+    assert "an odd one for 10001" in home.log("load").read_text()
     assert jobs(place) == ["load"], "it stays to be looked at"
     made.update(triggers=["again"])
-    assert home.log("load").read_text().count("x y for 10001") == 2
+    assert home.log("load").read_text().count("an odd one for 10001") == 2
     made.delete()
-    assert "undone with x y" in home.log("load").read_text()
+    assert "undone with an odd one" in home.log("load").read_text()
     assert gone(place)
     assert [path.name for path in home.path.iterdir()] == ["logs"]
 
@@ -181,3 +183,11 @@ def test_a_job_that_is_ended_leaves_nothing(place: Place, job: Callable[..., Mad
 def cancelled(job: Made, operation: Operation) -> None:
     with pytest.raises(Cancelled):
         job.create(operation)
+
+
+def test_a_secret_that_a_pod_prints_is_masked(home: Home, job: Callable[..., Made]) -> None:
+    made = job('echo "user:$PW" | base64; echo "raw $PW"', secrets={"PW": "an odd one"}).create()
+    log = home.log("load").read_text()
+    assert log.count("[secret]") == 2
+    assert "an odd one" not in log
+    made.delete()
