@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo clean-demo check test lock docs clean
+.PHONY: help install demo clean-demo check test test-targets lock docs clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -37,12 +37,17 @@ check: $(VENV)/.installed-dev  ## Types, lint and fast tests (under a minute)
 	$(BIN)/mypy
 	$(BIN)/pytest -m "not engine and not software and not browser and not docker and not kubernetes and not images and not judge"
 
-test: $(VENV)/.installed-dev install  ## Everything: real engine, real software, real browser
+test: $(VENV)/.installed-dev install  ## Everything: real engine, real software, real browser, real containers
 	@$(BIN)/python tools/browser.py
 	@$(BIN)/python tools/containers.py
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not kubernetes and not judge"
+
+test-targets: $(VENV)/.installed-dev install  ## A real Kubernetes (built once, 6 min), and AWS judged from outside
+	@$(BIN)/python tools/containers.py
+	$(BIN)/python -m tests.kubernetes.programs
+	$(BIN)/pytest -m "kubernetes or judge"
 
 lock:  ## Pin the newest allowed versions
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --python-version 3.11 --universal pyproject.toml -o requirements.lock
