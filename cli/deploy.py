@@ -58,8 +58,22 @@ class Selection:
         from stacks.program import Program
 
         domain = self._domain(name)
-        Program(domain, stack_config(domain.stack, self.project.stacks)).checked()
+        values = stack_config(domain.stack, self.project.stacks)
+        try:
+            Program(domain, values).checked()
+        except (Refused, UserError):
+            if not values.get("target"):
+                raise
+            Program(domain, values, self._outputs(domain.stack))  # a target that was changed is the deeper reason
+            raise
         return domain
+
+    def _outputs(self, stack: str) -> dict[str, Any]:
+        """What a stack gave; asked only where something is wrong, it takes a second."""
+        try:
+            return query(self.project, "stack", "output", "--json", "-s", stack) or {}
+        except UserError:
+            return {}  # without the CLI nothing has run
 
     def stack(self, domain: str) -> str:
         """`flights` -> `flights-dev`."""
