@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.docker.conftest import PLUGIN, Place
-from tests.providers.engine import Stack
+from tests.docker.conftest import Place
+from tests.plugins.stack import StandInStack
 
 PROGRAM = """
 import pulumi_docker as docker
@@ -28,58 +25,33 @@ def health(*words):
 """
 
 
-class Docked(Stack):
-    """A stack whose plugin is the stand-in."""
-
-    host = ""
-
-    def environment(self) -> dict[str, str]:
-        return {**super().environment(), "DOCKER_HOST": self.host}
-
-    def make(self) -> Stack:
-        (self.folder / "state").mkdir(parents=True)
-        options = {"toolchain": "pip", "virtualenv": str(Path(sys.executable).parents[1])}
-        project = {
-            "name": "stand-in-tests",
-            "runtime": {"name": "python", "options": options},
-            "plugins": {"providers": [{"name": "docker", "path": str(PLUGIN)}]},
-        }
-        (self.folder / "Pulumi.yaml").write_text(json.dumps(project))
-        self.pulumi("stack", "init", self.name)
-        return self
-
-    def with_(self, base: str, text: str) -> None:
-        (self.folder / "__main__.py").write_text(PROGRAM.format(base=base) + textwrap.dedent(text))
-
-
 @pytest.fixture
-def stack(place: Place, tmp_path: Path) -> Iterator[Docked]:
+def stack(place: Place, tmp_path: Path) -> Iterator[StandInStack]:
     """A stack on the tests' daemon, which must be empty afterwards."""
-    made = Docked(tmp_path / "project")
-    made.host = place.host
-    made.make()
+    made = StandInStack(tmp_path / "project", plugin="docker", reach={"DOCKER_HOST": place.host}).make()
     yield made
     made.destroy()
     assert place.left() == {"containers": [], "volumes": [], "networks": []}
 
 
-def test_a_container_from_its_creation_to_its_end(place: Place, stack: Docked) -> None:
+def test_a_container_from_its_creation_to_its_end(place: Place, stack: StandInStack) -> None:
     def identity() -> str:
         return str(place.daemon.containers.get("held").id)
 
-    stack.with_(place.base, 'container(wait=True, healthcheck=health("true"))')
+    stack.write(PROGRAM, place.base, 'container(wait=True, healthcheck=health("true"))')
     assert "+ 5 created" in stack.up()
     first = identity()
     assert place.daemon.containers.get("held").attrs["State"]["Health"]["Status"] == "healthy"
     assert list(place.daemon.containers.get("held").attrs["NetworkSettings"]["Networks"]) == ["one"]
     assert "5 unchanged" in stack.up()
 
-    stack.with_(place.base, 'container(wait=True, healthcheck=health("true"), restart="always")')
+    stack.write(PROGRAM, place.base, 'container(wait=True, healthcheck=health("true"), restart="always")')
     assert "~ 1 updated" in stack.up()
     assert identity() == first
     assert place.daemon.containers.get("held").attrs["HostConfig"]["RestartPolicy"]["Name"] == "always"
 
-    stack.with_(
+    stack.write(
+        PROGRAM,
         place.base,
         """
         import pulumi
@@ -95,8 +67,9 @@ def test_a_container_from_its_creation_to_its_end(place: Place, stack: Docked) -
     assert "+ 1 created" in stack.up()
 
 
-def test_an_unhealthy_container_fails_the_update_and_is_removed(place: Place, stack: Docked) -> None:
-    stack.with_(
+def test_an_unhealthy_container_fails_the_update_and_is_removed(place: Place, stack: StandInStack) -> None:
+    stack.write(
+        PROGRAM,
         place.base,
         """
         container(wait=True, wait_timeout=3, healthcheck=health("sh", "-c", "echo not yet; false"),
@@ -109,7 +82,7 @@ def test_an_unhealthy_container_fails_the_update_and_is_removed(place: Place, st
     assert place.left()["containers"] == []
 
 
-def test_what_the_plugin_refuses_is_refused(place: Place, stack: Docked) -> None:
+def test_what_the_plugin_refuses_is_refused(place: Place, stack: StandInStack) -> None:
     upload = 'docker.ContainerUploadArgs(file="/data/a", content={})'
     for given, reason in {
         'command=["sleep", ""]': "values for command may not be empty",
@@ -117,9 +90,9 @@ def test_what_the_plugin_refuses_is_refused(place: Place, stack: Docked) -> None
         'volumes=[{"containerPath": "/data", "volumName": "kept"}]': "`volumes[0].volumName` is no property",
         "wait=True": "there is no healthcheck",
     }.items():
-        stack.with_(place.base, f"container({given})")
+        stack.write(PROGRAM, place.base, f"container({given})")
         assert reason in stack.up(code=-1)
     # It uploads through the root, which is why files lie in a container of their own.
-    stack.with_(place.base, f"container(read_only=True, uploads=[{upload.format(repr('text'))}])")
+    stack.write(PROGRAM, place.base, f"container(read_only=True, uploads=[{upload.format(repr('text'))}])")
     assert "container rootfs is marked read-only" in stack.up(code=-1)
     assert place.left()["containers"] == []

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.kubernetes.conftest import PLUGIN, Place
-from tests.providers.engine import Stack
+from tests.kubernetes.conftest import Place
+from tests.plugins.stack import StandInStack
 
 PROGRAM = """
 import pulumi_kubernetes as k8s
@@ -27,49 +24,25 @@ def deployment(image={base!r}, labels={{"app": "held"}}, **container):
 """
 
 
-class Clustered(Stack):
-    """A stack whose plugin is the stand-in."""
-
-    kubeconfig = Path()
-
-    def environment(self) -> dict[str, str]:
-        return {**super().environment(), "KUBECONFIG": str(self.kubeconfig)}
-
-    def make(self) -> Stack:
-        (self.folder / "state").mkdir(parents=True)
-        options = {"toolchain": "pip", "virtualenv": str(Path(sys.executable).parents[1])}
-        project = {
-            "name": "stand-in-tests",
-            "runtime": {"name": "python", "options": options},
-            "plugins": {"providers": [{"name": "kubernetes", "path": str(PLUGIN)}]},
-        }
-        (self.folder / "Pulumi.yaml").write_text(json.dumps(project))
-        self.pulumi("stack", "init", self.name)
-        return self
-
-    def with_(self, base: str, text: str) -> None:
-        (self.folder / "__main__.py").write_text(PROGRAM.format(base=base) + textwrap.dedent(text))
-
-
 @pytest.fixture
-def stack(place: Place, tmp_path: Path) -> Iterator[Clustered]:
+def stack(place: Place, tmp_path: Path) -> Iterator[StandInStack]:
     """A stack in the tests' cluster, whose namespace must be gone afterwards."""
-    made = Clustered(tmp_path / "project")
-    made.kubeconfig = place.cluster.kubeconfig
-    made.make()
+    made = StandInStack(
+        tmp_path / "project", plugin="kubernetes", reach={"KUBECONFIG": str(place.cluster.kubeconfig)}
+    ).make()
     yield made
     made.destroy()
     place.gone("stood")
 
 
-def test_objects_from_their_creation_to_their_end(place: Place, stack: Clustered) -> None:
+def test_objects_from_their_creation_to_their_end(place: Place, stack: StandInStack) -> None:
     core = place.cluster.core
     text = """
         secret = k8s.core.v1.Secret("hidden", metadata=placed(), string_data={{"value": Output.secret("wo/rd+42")}})
         config = k8s.core.v1.ConfigMap("words", metadata=placed(), data={{"word": "{}"}})
         deployment(env=[{{"name": "WORDS", "value": config.metadata.name}}])
         """
-    stack.with_(place.base, text.format("first"))
+    stack.write(PROGRAM, place.base, text.format("first"))
     assert "+ 5 created" in stack.up()
     (first,) = [found for found in core.list_namespaced_config_map("stood").items if found.metadata.name != CA]
     assert first.data == {"word": "first"}
@@ -79,7 +52,7 @@ def test_objects_from_their_creation_to_their_end(place: Place, stack: Clustered
     assert "wo/rd+42" not in state
     assert "d28vcmQrNDI=" not in state
 
-    stack.with_(place.base, text.format("second"))
+    stack.write(PROGRAM, place.base, text.format("second"))
     output = stack.up()
     assert "+-1 replaced" in output
     assert "~ 1 updated" in output, "the pods get the new one's name"
@@ -90,20 +63,20 @@ def test_objects_from_their_creation_to_their_end(place: Place, stack: Clustered
     stack.pulumi("refresh", "--yes", "--skip-preview")
     assert "+ 1 created" in stack.up()
 
-    stack.with_(place.base, 'deployment(labels={"app": "other"})')
+    stack.write(PROGRAM, place.base, 'deployment(labels={"app": "other"})')
     assert "1 replaced" in stack.up(), "a selector can't be changed"
 
 
 CA = "kube-root-ca.crt"
 
 
-def test_what_the_api_server_refuses_is_refused_at_preview(place: Place, stack: Clustered) -> None:
-    stack.with_(place.base, 'deployment(imagePullPolic="Always")')
+def test_what_the_api_server_refuses_is_refused_at_preview(place: Place, stack: StandInStack) -> None:
+    stack.write(PROGRAM, place.base, 'deployment(imagePullPolic="Always")')
     assert "imagePullPolic: field not declared in schema" in stack.pulumi("preview", code=-1)
 
 
-def test_pods_that_can_not_start_fail_the_update_with_the_reason(place: Place, stack: Clustered) -> None:
-    stack.with_(place.base, 'deployment(image="127.0.0.1:1/none:1")')
+def test_pods_that_can_not_start_fail_the_update_with_the_reason(place: Place, stack: StandInStack) -> None:
+    stack.write(PROGRAM, place.base, 'deployment(image="127.0.0.1:1/none:1")')
     output = stack.up(code=-1)
     assert "Deployment held is not ready after 4" in output
     assert "ImagePull" in output
