@@ -79,6 +79,8 @@ class Endpoint:
     port: int
     """The number inside a container; on the local target a free one is chosen."""
     health: str = ""
+    public: bool = False
+    """Whether the whole internet may ask: a target with a network of its own publishes it, over TLS (http only)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,8 +110,9 @@ class ServiceArgs:
     """Long-running software.
 
     In `command`, `environment` and `files`, `{{<endpoint>.host}}`, `{{<endpoint>.port}}`, `{{data}}` (kept over
-    restarts) and `{{files}}` stand for what the target decides. `authentication` says how callers prove who they are.
-    `uses` names all that it talks to; the target lets it through to that and nothing else.
+    restarts), `{{scratch}}` (not kept) and `{{files}}` stand for what the target decides. `authentication` says how
+    callers prove who they are. `uses` names all that it talks to; the target lets it through to that and nothing else.
+    A target that can adds instances when they are busy, up to `maximum`; a service that keeps data has one.
     """
 
     software: Software
@@ -120,6 +123,7 @@ class ServiceArgs:
     files: Mapping[str, pulumi.Input[str]] = field(default_factory=dict, metadata={"recorded": False})
     uses: tuple[Component[Any, Any] | Port, ...] = ()
     size: Size = "small"
+    maximum: int = 1
     start_seconds: int = 60
     authentication: Literal["password", "token", "tls", "none"] = "password"
 

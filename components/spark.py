@@ -60,7 +60,7 @@ class SparkCluster(Component[SparkClusterArgs, SparkClusterOutputs]):
             ServiceArgs(
                 software=software,
                 command=(
-                    *("python", f"{{{{files}}}}/{NODE}", "master", "{{data}}"),
+                    *("python", f"{{{{files}}}}/{NODE}", "master", "{{scratch}}"),
                     *("{{master.host}}", "{{master.port}}", "{{pages.port}}"),
                 ),
                 endpoints={
@@ -84,7 +84,7 @@ class SparkCluster(Component[SparkClusterArgs, SparkClusterOutputs]):
                 ServiceArgs(
                     software=software,
                     command=(
-                        *("python", f"{{{{files}}}}/{NODE}", "worker", "{{data}}"),
+                        *("python", f"{{{{files}}}}/{NODE}", "worker", "{{scratch}}"),
                         *("{{worker.host}}", "{{worker.port}}", "{{pages.port}}"),
                         *(str(max(1, int(capacity.cpu))), f"{capacity.memory - OVERHEAD}m"),
                     ),
@@ -102,7 +102,7 @@ class SparkCluster(Component[SparkClusterArgs, SparkClusterOutputs]):
                 ),
                 self.below(),
             )
-        command = ("python", f"{{{{files}}}}/{NODE}", "client", "{{data}}")
+        command = ("python", f"{{{{files}}}}/{NODE}", "client", "{{scratch}}")
         return SparkClusterOutputs(
             master=port, client=Client(cluster=port, software=software, command=command, files=files)
         )

@@ -34,12 +34,17 @@ IMPORT = ("superset_import.py", "superset_client.py", "superset_files.py", "supe
 
 @dataclass(frozen=True, kw_only=True)
 class SupersetArgs:
-    """`reads` are sql ports by name; `dashboards` are folders of Superset's own export files, relative to `folder`."""
+    """`reads` are sql ports by name; `dashboards` are folders of Superset's own export files, relative to `folder`.
+
+    `maximum` and `public`: as Service and its Endpoint have them.
+    """
 
     reads: Mapping[str, Port]
     dashboards: tuple[str, ...] = ()
     folder: str = ""
     size: Size = "small"
+    maximum: int = 1
+    public: bool = False
     admin: str = "admin"
     viewer: str = "viewer"
 
@@ -71,17 +76,18 @@ class Superset(Component[SupersetArgs, SupersetOutputs]):
             ServiceArgs(
                 software=locked("superset"),
                 command=("python", "{{files}}/superset_serve.py"),
-                endpoints={"web": Endpoint(protocol="http", port=8088, health="/login/")},
+                endpoints={"web": Endpoint(protocol="http", port=8088, health="/login/", public=args.public)},
                 environment={
                     **store.environment("metadata"),
                     "SUPERSET_BIND": "{{web.host}}:{{web.port}}",
-                    "SUPERSET_HOME": "{{data}}",
+                    "SUPERSET_HOME": "{{scratch}}",
                     "SUPERSET_USER": args.admin,
                 },
                 secrets={**store.secrets("metadata"), "SUPERSET_SECRET_KEY": key, "SUPERSET_PASSWORD": admin},
                 files={name: program(name) for name in ("superset_serve.py", "superset_config.py")},
                 uses=(metadata, *args.reads.values()),
                 size=args.size,
+                maximum=args.maximum,
                 start_seconds=START_SECONDS,
                 authentication="password",
             ),

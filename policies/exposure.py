@@ -53,6 +53,24 @@ def _everywhere(resource: Resource) -> str | None:
     return None
 
 
+def _public(resource: Resource) -> str | None:
+    args = resource.props.get("args") or {}
+    open_to_all = [name for name, endpoint in (args.get("endpoints") or {}).items() if endpoint.get("public")]
+    if not open_to_all:
+        return None
+    if args.get("authentication") not in _PROVES:
+        return f"endpoint `{open_to_all[0]}` is public, authentication is `{args.get('authentication')}`"
+    classification = resource.tags.get("classification")
+    if classification in ("confidential", "restricted"):
+        return f"endpoint `{open_to_all[0]}` is public, the product is {classification}"
+    return None
+
+
+def _service(endpoint: dict[str, bool], authentication: str, classification: str) -> Resource:
+    args = {"endpoints": {"web": endpoint}, "authentication": authentication}
+    return example("mesh:data:Service", {"args": args, "tags": {"classification": classification}})
+
+
 def _interface(resource: Resource) -> str | None:
     if _proof(resource) in _PROVES:
         return None
@@ -127,6 +145,27 @@ UNAUTHENTICATED_INTERFACE = Rule(
         example("mesh:index:Process", {"command": ["x/bin/spark-class", "Master"], "authentication": "none"}),
     ),
     misses=("whether the software really asks: the input is what its component declares",),
+)
+
+PUBLIC_ENDPOINT = Rule(
+    id="PUB-10",
+    name="public-endpoint",
+    severity="critical",
+    what="The internet may open a service with confidential or restricted data, or one that asks nobody who they are",
+    fix="Take `public` out of the manifest's parameters, or set `authentication` on the service.",
+    refs=("CWE-284", "GDPR Art. 32"),
+    reads=("mesh:data:Service",),
+    violated=_public,
+    passes=(
+        _service({"public": False}, "none", "restricted"),
+        _service({"public": True}, "password", "internal"),
+    ),
+    fails=(
+        _service({"public": True}, "none", "public"),
+        _service({"public": True}, "password", "confidential"),
+        _service({"public": True}, "token", "restricted"),
+    ),
+    misses=("what somebody publishes outside of Meshwright",),
 )
 
 UNENCRYPTED_CONFIDENTIAL = Rule(

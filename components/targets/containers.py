@@ -102,7 +102,7 @@ class Places:
     """What placeholders stand for inside one container."""
 
     def __init__(self, endpoints: Mapping[str, Endpoint] | None = None, host: str = EVERYWHERE) -> None:
-        self.values = {"{{data}}": DATA, "{{files}}": FILES}
+        self.values = {"{{data}}": DATA, "{{scratch}}": DATA, "{{files}}": FILES}
         for name, endpoint in (endpoints or {}).items():
             self.values[f"{{{{{name}.host}}}}"] = host
             self.values[f"{{{{{name}.port}}}}"] = str(endpoint.port)

@@ -19,18 +19,18 @@ from .kind import Operation
 from .refusal import Refusal
 from .supervisor import ENDED, FATAL, RUNNING, STARTING, Supervisor
 
-PLACEHOLDER = re.compile(r"\{\{(?:([a-z0-9_-]+)\.(host|port)|(data|files|logs))\}\}", re.IGNORECASE)
+PLACEHOLDER = re.compile(r"\{\{(?:([a-z0-9_-]+)\.(host|port)|(data|scratch|files|logs))\}\}", re.IGNORECASE)
 # What a program may need of our surroundings: how to reach the network, and nothing that holds a secret of ours.
 PASSED = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "TZ")
 STARTS = 4  # a program that ended so often before it was healthy will not become so
 
 
 def fill(text: str, places: Mapping[str, Path], addresses: Mapping[str, tuple[str, int]]) -> str:
-    """Replace `{{data}}`, `{{files}}`, `{{logs}}`, `{{<endpoint>.host}}`, `{{<endpoint>.port}}`; leave all else."""
+    """Replace `{{data}}`, `{{scratch}}`, `{{files}}`, `{{logs}}`, `{{<endpoint>.host}}` and `.port`; leave all else."""
 
     def value(match: re.Match[str]) -> str:
         if match[3]:
-            return str(places[match[3]])
+            return str(places["data" if match[3] == "scratch" else match[3]])
         if match[1] in addresses:
             return str(addresses[match[1]][0 if match[2] == "host" else 1])
         return match[0]

@@ -6,9 +6,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from components.base import Component
+from components.port import Port
+from components.primitives import Endpoint, Service, ServiceArgs, locked
 from components.tags import TAGS
+from stacks.product import Product, ProductArgs
 from stacks.program import Program
-from stacks.recording import Recorded
+from stacks.recording import Recorded, record
 from tests.conftest import LittleMesh
 
 TEMPLATE = """\
@@ -46,7 +50,8 @@ class Graph:
         little.write("templates/whole.yaml", TEMPLATE)
         little.write(f"stacks/sales/{NAME}/fit.py", "print('{{not a placeholder}}')\n")
         little.product(f"sales/{NAME}", MORE, template="whole")
-        self.resources = Program(little.domain(f"sales-{environment}"), values).recorded()
+        self.program = Program(little.domain(f"sales-{environment}"), values)
+        self.resources = self.program.recorded()
 
     def of(self, kind: str) -> list[Recorded]:
         """All resources of a type, no components; the end of its name is enough."""
@@ -56,6 +61,25 @@ class Graph:
         """The one of a type whose name ends so."""
         (found,) = [resource for resource in self.of(kind) if resource.name.endswith(end)]
         return found
+
+    def kept(self) -> list[Recorded]:
+        """What the target makes of a service that names its data directory."""
+        return self.service(command=("serve", "{{data}}"))
+
+    def service(self, **args: Any) -> list[Recorded]:
+        """What the target makes of one more service."""
+        endpoints = {"web": Endpoint(protocol="http", port=8000, health="/")}
+        given = ServiceArgs(**{"software": locked("dask"), "command": ("serve",), "endpoints": endpoints} | args)
+        target = self.program.target()
+        context = self.program.domain.context(self.program.domain.products[0], target)
+
+        def build(product: Component[Any, Any]) -> dict[str, Port]:
+            return dict(Service(product.child("extra"), given, product.below()).outputs.ports)
+
+        own = {"domain": "sales", "owner": "a", "classification": "internal", "template": "whole@1"}
+        product = ProductArgs(**own, estimate={}, budget=None, build=build)
+        made = record(lambda: Product(NAME, product, context))
+        return [resource for resource in made if resource.custom]
 
 
 def tagged(tags: dict[str, str]) -> bool:
