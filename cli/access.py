@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
 from typing import Any
@@ -49,12 +50,16 @@ class Opening:
         """`flights/departures/tables`."""
         return f"{self.domain}/{self.key}"
 
-    def granted(self, consumer: str) -> dict[str, str]:
-        """User and password of a consumer; the domain's own by default."""
+    def credentials(self) -> dict[str, dict[str, str]]:
+        """User and password by consumer; empty for a port that asks nobody who they are."""
         secret = (
             query(self.project, "stack", "output", "credentials", "--json", "--show-secrets", "-s", self.stack) or {}
         )
-        readers: dict[str, dict[str, str]] = secret.get(self.key) or {}
+        return secret.get(self.key) or {}
+
+    def granted(self, consumer: str) -> dict[str, str]:
+        """User and password of a consumer; the domain's own by default."""
+        readers = self.credentials()
         if not readers:
             raise UserError(f"{self.short} is opened without credentials")
         wanted = consumer or self.domain
@@ -80,10 +85,32 @@ def split(urn: str, tenant: str) -> tuple[str, str, str]:
     return parts[0], parts[1], parts[2] if len(parts) == 3 else ""
 
 
-def open_port(urn: str, environment: str, *, consumer: str, as_json: bool) -> None:
+def open_port(urn: str, environment: str, *, consumer: str, as_json: bool, tunnelled: bool, local: int) -> None:
     """Ready lines for a shell; the password is fetched when the line runs."""
     opening = Opening(urn, environment)
-    port, protocol = opening.port, opening.port["protocol"]
+    if not tunnelled:
+        _show(opening, opening.port, environment, consumer, as_json)
+        return
+    from cli import tunnel
+    from components.targets import load
+    from stacks.domain import Domain, stack_config
+
+    domain = Domain(opening.stack, stacks=opening.project.stacks, templates=opening.project.templates)
+    values = stack_config(opening.stack, opening.project.stacks)
+    target = load(str(opening.outputs["target"]))(domain.settings(values))
+    host, number = tunnel.place(opening.port)
+    here = local or tunnel.free_port()
+    with tunnel.tunnel(target, host, number, here) as running:
+        _show(opening, tunnel.moved(opening.port, tunnel.LOOPBACK, here), environment, consumer, as_json)
+        sys.stdout.flush()
+        output.err.print(f"{host}:{number} answers at {tunnel.LOOPBACK}:{here}; Ctrl-C ends it", markup=False)
+        with contextlib.suppress(KeyboardInterrupt):
+            if running.wait():
+                raise UserError(f"the tunnel to {host}:{number} ended by itself")
+
+
+def _show(opening: Opening, port: dict[str, Any], environment: str, consumer: str, as_json: bool) -> None:
+    protocol = port["protocol"]
     fetch = f"mesh credentials {opening.short} -e {environment}" + (f" --as {consumer}" if consumer else "")
     lines: dict[str, str] = {}
     if protocol == "sql":
@@ -101,7 +128,8 @@ def open_port(urn: str, environment: str, *, consumer: str, as_json: bool) -> No
         )
     elif protocol == "http":
         lines["url"] = str(port["url"])
-        lines["login"] = fetch
+        if opening.credentials():
+            lines["login"] = fetch
     else:
         lines["address"] = str(port["address"])
     if as_json:

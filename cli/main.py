@@ -125,11 +125,13 @@ def open_(
     env: Env = "dev",
     json: Json = False,
     as_: Annotated[str, typer.Option("--as", help="The consumer whose grant is used.")] = "",
+    tunnel: Annotated[bool, typer.Option("--tunnel", help="Make a private port answer here, until Ctrl-C.")] = False,
+    local_port: Annotated[int, typer.Option("--local-port", help="Where it answers; a free port if 0.")] = 0,
 ) -> None:
     """Say how a port is opened: a psql line, a URL, an s3 address; credentials by reference."""
     from cli import access
 
-    access.open_port(urn, env, consumer=as_, as_json=json)
+    access.open_port(urn, env, consumer=as_, as_json=json, tunnelled=tunnel, local=local_port)
 
 
 @app.command()

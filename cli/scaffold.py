@@ -39,7 +39,7 @@ def product(name: str, template: str) -> None:
         raise UserError("there is a manifest already", file=file)
     text = START.format(product=ident, domain=domain, template=template, major=found.model.version.split(".")[0])
     files: dict[str, str] = {}
-    required = [key for key, parameter in found.model.parameters.items() if parameter.default is None]
+    required = [key for key, parameter in found.model.parameters.items() if parameter.required]
     if required:
         text += "parameters:\n"
         for key in required:

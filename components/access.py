@@ -81,6 +81,11 @@ def writable(database: Database, schema: str, name: str, parent: Component[Any, 
     return database.outputs.connection.only(schema=schema).opened_by(access.outputs.credentials)
 
 
+def takes_credentials(port: Port) -> bool:
+    """Whether somebody can be given a right of their own on a port, or its login."""
+    return port.credentials is not None or isinstance(port.behind, Database | Bucket)
+
+
 def opened(port: Port, name: str, parent: Component[Any, Any], until: str | None = None) -> Port:
     """`port` with a reader's right of its own, called `name` and placed under `parent`.
 

@@ -38,9 +38,9 @@ class Port:
     """An endpoint of one protocol.
 
     `address` holds the parts named in ADDRESS. `revision` changes whenever what stands behind the port was filled
-    again; whoever takes it as a trigger waits for the data and runs again with it. `behind` is the component that can
-    give others a right of their own; it is known only inside the program that made the port. `stack` names the stack
-    of a port that another program made.
+    again; whoever takes it as a trigger waits for the data and runs again with it. `behind` is the component that
+    answers (a Database or a Bucket gives others a right of their own); it is known only inside the program that made
+    the port. `stack` names the stack of a port that another program made. A port with neither is outside the mesh.
     """
 
     protocol: Protocol

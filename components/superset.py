@@ -105,6 +105,7 @@ class Superset(Component[SupersetArgs, SupersetOutputs]):
                 protocol="http",
                 address=web.address,
                 revision=revision,
+                behind=service,
                 credentials=Credentials(user=args.viewer, secret=viewer),
             )
         )

@@ -16,7 +16,7 @@ from components.errors import Refused, UserError  # noqa: E402
 def main() -> None:
     """Declare the domain of the selected stack."""
     from stacks.domain import Domain
-    from stacks.engine import configured, previous_outputs, spare_stack_traces
+    from stacks.engine import configured, configured_secrets, previous_outputs, spare_stack_traces
     from stacks.program import Program
 
     try:
@@ -26,7 +26,7 @@ def main() -> None:
             what = f"environment {domain.environment} is enforced, and no policy pack is in force"
             raise UserError(what, file=ROOT / "stacks" / "mesh.yaml", hint='eval "$(mesh env)", then run it again')
         spare_stack_traces()
-        Program(domain, configured(), previous_outputs(stack)).run()
+        Program(domain, configured(), previous_outputs(stack), configured_secrets()).run()
     except (Refused, UserError) as mistake:
         pulumi.log.error(str(mistake))
         # 32 tells the language host that the user knows already.

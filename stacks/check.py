@@ -55,7 +55,7 @@ def _parameters(written: Written, template: Template) -> Iterator[UserError]:
         elif why := template.refuses(name, value):
             yield written.error(f"parameter `{name}` {why}", "parameters", name)
     for name, parameter in known.items():
-        if parameter.default is None and name not in given:
+        if parameter.required and name not in given:
             yield written.error(
                 f"parameter `{name}` is missing", "parameters", hint=f"add `{name}: ...` under `parameters:`"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from stacks.images import read_images
 from stacks.manifest import Environment, InputPort, Mesh, read_mesh
 from stacks.manifests import Manifests, nearest
 from stacks.manifests import domains as domains_of
-from stacks.planned import Planned
+from stacks.planned import Offered, Planned
 from templates.document import load
 
 STACKS = Path(__file__).resolve().parent
@@ -52,8 +52,8 @@ class Domain:
         """What `mesh.yaml` demands of this environment."""
         return self.mesh.environments[self.environment]
 
-    def settings(self, values: Mapping[str, Any]) -> StackSettings:
-        """The target's view of the stack."""
+    def settings(self, values: Mapping[str, Any], secrets: Collection[str] | None = None) -> StackSettings:
+        """The target's view of the stack; its secrets' names are those of the stack file where nobody knows better."""
         others = (f"{domain}-{self.environment}" for domain in sorted(self.inputs_of()))
         return StackSettings(
             stack=self.stack,
@@ -63,6 +63,7 @@ class Domain:
             owner=self.mesh.owner,
             protected=self.rules.protected,
             values=values,
+            secrets=stack_secrets(self.stack, self.stacks) if secrets is None else secrets,
             neighbours={stack: stack_config(stack, self.stacks) for stack in others},
             images=read_images(self.stacks),
         )
@@ -105,10 +106,10 @@ class Domain:
         ports = (port for product in self.products for port in product.written.model.input_ports)
         return {port.parts[0] for port in ports} - {self.name}
 
-    def port_protocol(self, port: InputPort) -> Any:
-        """The protocol of an input port, as its producer's template says."""
+    def offer(self, port: InputPort) -> Offered:
+        """What stands behind an input port, as its producer's template says."""
         domain, product, name = port.parts
-        return self.manifests.offers(self.manifests.of(domain)[product])[name].protocol
+        return self.manifests.offers(self.manifests.of(domain)[product])[name]
 
     def check_target(self, target: Target) -> None:
         """Refuse what the target can't build, with the manifest that asks for it."""
@@ -143,6 +144,19 @@ def domains(stacks: Path = STACKS) -> list[str]:
 
 def stack_config(stack: str, stacks: Path = STACKS) -> dict[str, Any]:
     """The plain `meshwright:` keys of a stack file, without the prefix; empty where there is no file."""
+    return {key: value for key, value in _configured(stack, stacks).items() if not _secure(value)}
+
+
+def stack_secrets(stack: str, stacks: Path = STACKS) -> list[str]:
+    """The names of its secret ones."""
+    return [key for key, value in _configured(stack, stacks).items() if _secure(value)]
+
+
+def _secure(value: Any) -> bool:
+    return isinstance(value, dict) and "secure" in value
+
+
+def _configured(stack: str, stacks: Path) -> dict[str, Any]:
     file = stacks / f"Pulumi.{stack}.yaml"
     if not file.is_file():
         return {}
@@ -153,8 +167,7 @@ def stack_config(stack: str, stacks: Path = STACKS) -> dict[str, Any]:
         if not isinstance(config, dict):
             where = "`config`" if path else "the file"
             raise Refused([document.error(f"{where} holds no mapping of names to values", *path)])
-    plain = {key: value for key, value in config.items() if not (isinstance(value, dict) and "secure" in value)}
-    return {key.removeprefix(PREFIX): value for key, value in plain.items() if key.startswith(PREFIX)}
+    return {key.removeprefix(PREFIX): value for key, value in config.items() if key.startswith(PREFIX)}
 
 
-__all__ = ["Domain", "Planned", "domains", "stack_config"]
+__all__ = ["Domain", "Planned", "domains", "stack_config", "stack_secrets"]

@@ -28,6 +28,13 @@ def configured() -> dict[str, Any]:
     return found
 
 
+def configured_secrets() -> list[str]:
+    """The names of the stack's secret `meshwright:` settings."""
+    prefix = f"{PROJECT}:"
+    keys = runtime_config.get_config_secret_keys_env()
+    return [key.removeprefix(prefix) for key in keys if key.startswith(prefix)]
+
+
 def spare_stack_traces() -> None:
     """Register resources without the frames that led there.
 

@@ -21,6 +21,7 @@ class Offered:
     protocol: Protocol
     description: str
     tables: tuple[str, ...] = ()
+    login: bool = True
 
 
 def offered(written: Written, template: Template) -> dict[str, Offered]:
@@ -28,7 +29,7 @@ def offered(written: Written, template: Template) -> dict[str, Offered]:
     outputs = template.outputs
     if not written.model.output_ports:
         return {
-            name: Offered(output=name, protocol=port.type, description=port.description)
+            name: Offered(output=name, protocol=port.type, description=port.description, login=port.login)
             for name, port in outputs.items()
         }
     return {
@@ -37,6 +38,7 @@ def offered(written: Written, template: Template) -> dict[str, Offered]:
             protocol=outputs[port.from_ or port.name].type,
             description=port.description or outputs[port.from_ or port.name].description,
             tables=port.tables,
+            login=outputs[port.from_ or port.name].login,
         )
         for port in written.model.output_ports
         if (port.from_ or port.name) in outputs

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pulumi
 
 from catalogue.record import mint_uid, urn
-from components.access import opened
+from components.access import opened, takes_credentials
 from components.base import COMPOSED, SEPARATOR, Component
 from components.errors import Refused, UserError
 from components.ingest import Source
@@ -29,8 +29,14 @@ PROJECT = "meshwright"
 class Program:
     """Declares a domain on a target. `run` registers for real; `recorded` only shows what would be."""
 
-    def __init__(self, domain: Domain, values: Mapping[str, Any], previous: Mapping[str, Any] | None = None) -> None:
-        self.domain, self.values, self.previous = domain, values, previous or {}
+    def __init__(
+        self,
+        domain: Domain,
+        values: Mapping[str, Any],
+        previous: Mapping[str, Any] | None = None,
+        secrets: Collection[str] | None = None,
+    ) -> None:
+        self.domain, self.values, self.previous, self.secrets = domain, values, previous or {}, secrets
         name = values.get("target")
         if not name:
             raise UserError(
@@ -47,7 +53,7 @@ class Program:
 
     def target(self) -> Target:
         """A fresh target: it keeps what one run of the program has built."""
-        return self.kind(self.domain.settings(self.values), self.previous.get("implementations") or {})
+        return self.kind(self.domain.settings(self.values, self.secrets), self.previous.get("implementations") or {})
 
     def recorded(self) -> list[Recorded]:
         """The resources of this domain, without an engine. What target or component refuse is refused here."""
@@ -132,7 +138,9 @@ class Declaration:
 
         def build(product: Component[Any, Any]) -> dict[str, Port]:
             inputs = {port.name: self._input(product, port) for port in model.input_ports}
-            made = planned.template.declare(product, planned.view(self.domain.environment, inputs), planned.parameters)
+            view = planned.view(self.domain.environment, inputs)
+            wanted = {offer.output for offer in planned.offers.values()}
+            made = planned.template.declare(product, view, planned.parameters, wanted)
             ports = {
                 name: made[offer.output].only(tables=list(offer.tables)) if offer.tables else made[offer.output]
                 for name, offer in planned.offers.items()
@@ -167,7 +175,7 @@ class Declaration:
             self.references[stack] = pulumi.StackReference(f"organization/{PROJECT}/{stack}")
         reference = self.references[stack]
         key, consumer = f"{name}/{output}", f"{self.domain.name}/{product.name}"
-        protocol = self.domain.port_protocol(port)
+        offer = self.domain.offer(port)
 
         def found(kind: str, *path: str) -> pulumi.Output[Any]:
             def walk(table: Any) -> Any:
@@ -182,31 +190,33 @@ class Declaration:
 
             return reference.get_output(kind).apply(walk)
 
-        secret = Secret(
-            product.child(f"{port.name}-secret"),
-            SecretArgs(value=found("credentials", key, consumer, "password")),
-            product.below(),
-        )
-        return Port(
-            protocol=protocol,
-            address={part: found("ports", key, part) for part in ADDRESS[protocol]},
+        there = Port(
+            protocol=offer.protocol,
+            address={part: found("ports", key, part) for part in ADDRESS[offer.protocol]},
             revision=found("ports", key, "revision"),
             job=found("ports", key, "job"),
             stack=stack,
-            credentials=Credentials(
-                # The name travels with the password; by itself it is no secret.
-                user=pulumi.Output.unsecret(found("credentials", key, consumer, "user")),
-                secret=secret,
-            ),
         )
+        if not offer.login:
+            return there
+        # The name travels with the password; by itself it is no secret.
+        user = pulumi.Output.unsecret(found("credentials", key, consumer, "user"))
+        value = SecretArgs(value=found("credentials", key, consumer, "password"))
+        secret = Secret(product.child(f"{port.name}-secret"), value, product.below())
+        return there.opened_by(Credentials(user=user, secret=secret))
 
     def _grant(self, product: Component[Any, Any], planned: Planned, ports: Mapping[str, Port]) -> None:
         """A right for each grant, and one for the domain's own people on every port that takes credentials."""
         for name, port in ports.items():
-            if port.behind is None and port.credentials is None:
+            if not takes_credentials(port):
                 continue
+            # A login that all readers share knows no end: whose time is over isn't told any more.
+            shared = port.credentials is not None
+            granted = [grant for grant in planned.written.model.grants if grant.port == name]
             readers = {self.domain.name: None} | {
-                g.to: g.until.isoformat() for g in planned.written.model.grants if g.port == name
+                grant.to: grant.until.isoformat()
+                for grant in granted
+                if not (shared and grant.until < self.domain.today)
             }
             self.granted[f"{product.name}/{name}"] = {
                 reader: _credentials(opened(port, product.child(f"{name}-{slug(reader)}"), product, until))

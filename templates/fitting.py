@@ -10,6 +10,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import pulumi
 import pydantic
+import pydantic_core
+
+from components.errors import near
 
 LISTS = (tuple, list)
 MAPS = (dict, Mapping)
@@ -101,14 +104,28 @@ def literal_error(value: Any, kind: Any) -> str:
     try:
         literal(value, kind)
     except pydantic.ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        message = str(first["msg"]).removeprefix("Value error, ")
-        return message if first["type"] == "value_error" else sentence
+        told = [each for each in error.errors(include_url=False) if each["type"] != "none_required"]
+        told.sort(key=lambda each: each["type"] != "unexpected_keyword_argument")  # a misspelt name is missing too
+        return (_of_dataclass(told[0], kind) if told else "") or sentence
     if isinstance(value, str | int | float):
         allowed = [part for part in parts_of(plain(kind)) if get_origin(part) is not Literal]
         literals = any(get_origin(part) is Literal for part in parts_of(plain(kind)))
         return "" if literals or any(fits(type(value), part) for part in allowed) else sentence
     return ""
+
+
+def _of_dataclass(error: pydantic_core.ErrorDetails, kind: Any) -> str:
+    """What is wrong inside a dataclass, or what it says itself; empty for a value of another kind altogether."""
+    if error["type"] == "value_error":
+        return str(error["msg"]).removeprefix("Value error, ")
+    owner, name = dataclass_of(kind), str(error["loc"][-1]) if error["loc"] else ""
+    if owner is None or not name or name == owner.__name__:
+        return ""
+    if error["type"] == "unexpected_keyword_argument":
+        return f"{shown(owner)} has no `{name}`; {near(name, hints(owner))}"
+    if error["type"] == "missing":
+        return f"{shown(owner)} lacks `{name}`"
+    return f"`{name}`: {error['input']!r} stands where {shown(hints(owner).get(name, Any))} is needed"
 
 
 def plain(kind: Any) -> Any:

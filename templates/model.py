@@ -39,7 +39,7 @@ class Model(pydantic.BaseModel):
 
 
 class Parameter(Model):
-    """A knob of a template; without a default it must be given."""
+    """A knob of a template; without a default it must be given, and `default: null` may stand for nothing."""
 
     type: Literal["string", "integer", "number", "boolean", "array", "object"]
     description: str = ""
@@ -47,6 +47,11 @@ class Parameter(Model):
     enum: tuple[Any, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+
+    @property
+    def required(self) -> bool:
+        """Whether a manifest must give it."""
+        return "default" not in self.model_fields_set
 
     @pydantic.model_validator(mode="after")
     def _bounds(self) -> Parameter:
@@ -91,6 +96,8 @@ class OutputPort(Model):
     description: str = ""
     tables: tuple[str, ...] = ()
     prefix: str = ""
+    login: bool = True
+    """Whether readers get credentials; an HTTP service may ask nobody who they are."""
 
 
 class TemplateModel(Model):

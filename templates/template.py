@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from graphlib import CycleError, TopologicalSorter
@@ -88,9 +88,9 @@ class Template:
         return [technologies()[part.type] for part in self.parts.values()]
 
     def declare(
-        self, product: Component[Any, Any], view: ProductView, parameters: Mapping[str, Any]
+        self, product: Component[Any, Any], view: ProductView, parameters: Mapping[str, Any], offers: Collection[str]
     ) -> dict[str, Port]:
-        """Make the components below `product`; the ports they offer, by name."""
+        """Make the components below `product`; those of their ports that it `offers`, by name."""
         import pulumi
 
         made: dict[str, Any] = {"parameters": parameters, "product": view}
@@ -99,7 +99,7 @@ class Template:
             aliases = [pulumi.Alias(name=product.child(part.renamedFrom))] if part.renamedFrom else None
             arguments = kind.Args(**dict(_values(kind, part, made)))
             made[key] = kind(product.child(key), arguments, product.below(aliases=aliases))
-        return {name: _offered(name, output, made) for name, output in self.outputs.items()}
+        return {name: _offered(name, output, made) for name, output in self.outputs.items() if name in offers}
 
 
 def _values(kind: type[Component[Any, Any]], part: Part, made: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -115,7 +115,8 @@ def _offered(name: str, output: OutputPort, made: Mapping[str, Any]) -> Port:
     port: Port = follow(whole.group(1), made)
     if port.protocol != output.type or not port.address:
         what = f"of type {port.protocol}, not {output.type}" if port.address else "filled by nothing"
-        raise UserError(f"output `{name}` of the template ({output.from_}) is {what}")
+        hint = "" if port.address else "name the ports that there are under `outputPorts:`, or fill this one"
+        raise UserError(f"output `{name}` of the template ({output.from_}) is {what}", hint=hint)
     narrowed: dict[str, Any] = {"tables": list(output.tables)} if output.tables else {}
     if output.prefix:
         narrowed["prefix"] = output.prefix

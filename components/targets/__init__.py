@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar
+
+import pulumi
 
 from components.base import COMPOSED, Component, composes
 from components.errors import UserError, near
@@ -42,8 +44,21 @@ class StackSettings:
     """The stack file's `meshwright:` keys."""
     neighbours: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The same keys of the stacks that this one reads, by their names."""
+    secrets: Collection[str] = ()
+    """The names of its secret `meshwright:` keys."""
     images: Mapping[str, str] = field(default_factory=dict)
     """What `mesh images push` has written to `stacks/images.yaml`: key of a software -> digest."""
+
+    def secret(self, name: str) -> pulumi.Output[str]:
+        """A secret of the stack's configuration; where no engine runs, something that stands for it."""
+        if name not in self.secrets:
+            plain = f"stands in the configuration of stack {self.stack} in plain text"
+            missing = f"is missing in the configuration of stack {self.stack}"
+            raise UserError(
+                f"the secret `{name}` {plain if name in self.values else missing}",
+                hint=f"pulumi config set --secret meshwright:{name} -s {self.stack}",
+            )
+        return pulumi.Output.secret(pulumi.runtime.get_config(f"meshwright:{name}") or f"(secret {name})")
 
     def shared_tags(self) -> Tags:
         """The tags of what belongs to the whole stack."""
@@ -157,6 +172,10 @@ class Target:
 
     def authorised(self) -> None:
         """Refuse where this machine can't get at the target, or is not let in; asks the target itself."""
+
+    def tunnel(self, host: str, port: int, local: int) -> list[str]:
+        """The command that makes `host:port` of the stack answer at 127.0.0.1:`local` until it is interrupted."""
+        raise UserError(f"the ports of {self.settings.stack} need no tunnel: they answer on this machine")
 
     def finish(self) -> None:
         """Called once after all products: registers what is shared and needs to know them all."""

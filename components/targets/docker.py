@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 from components.errors import UserError, cause
 from components.port import Port
 from components.primitives import (
@@ -19,8 +23,27 @@ from components.primitives import (
     program,
 )
 from components.targets import SECONDS, implements, seaweedfs
-from components.targets.containers import DATA, FILES, POSTGRES, SERVICE_DATA, Places, address, administered, keeps_data
+from components.targets.containers import (
+    DATA,
+    FILES,
+    POSTGRES,
+    SERVICE_DATA,
+    USER,
+    Places,
+    address,
+    administered,
+    keeps_data,
+)
 from components.targets.docker_container import SECRETS, Daemon, Workload
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+RELAY = 4000
+"""Where the container of a tunnel listens: its network is its own."""
+HERE = ("http+docker://localhost", "http+docker://localnpipe", "http://127.0.0.1", "http://localhost")
+"""How docker-py names a daemon of this machine (`APIClient.base_url`)."""
 
 
 class Docker(Daemon):
@@ -30,17 +53,42 @@ class Docker(Daemon):
 
     def authorised(self) -> None:
         """The daemon answers."""
+        with self._daemon():
+            pass
+
+    @contextmanager
+    def _daemon(self) -> Iterator[DockerClient]:
         from docker import DockerClient, from_env
         from docker.errors import DockerException
 
         host = self.settings.values.get("dockerHost")
         try:
-            (DockerClient(base_url=host, timeout=SECONDS) if host else from_env(timeout=SECONDS)).ping()
+            client = DockerClient(base_url=host, timeout=SECONDS) if host else from_env(timeout=SECONDS)
+            client.ping()
+            yield client
         except (DockerException, OSError) as error:
             raise UserError(
                 f"the Docker daemon does not answer: {cause(error)}",
                 hint="start it, join its group, or name it by DOCKER_HOST or meshwright:dockerHost",
             ) from None
+
+    def tunnel(self, host: str, port: int, local: int) -> list[str]:
+        """Another container on the same network hands connections on; it runs the image of the one that answers."""
+        from docker.errors import NotFound
+
+        daemon = self.settings.values.get("dockerHost")
+        with self._daemon() as client:
+            if not client.api.base_url.startswith(HERE):
+                what = f"the daemon is on another machine ({client.api.base_url}), and so would be the tunnel's end"
+                raise UserError(what, hint="run this there, and reach it by `ssh -L`")
+            try:
+                there = client.containers.get(host).attrs
+            except NotFound:
+                raise UserError(f"there is no container `{host}`", hint=f"mesh up {self.settings.domain}") from None
+        words = ["docker", *(["--host", str(daemon)] if daemon else []), "run", "--rm", "--init", "--read-only"]
+        words += ["--cap-drop", "ALL", "--network", next(iter(there["NetworkSettings"]["Networks"]))]
+        words += ["--publish", f"127.0.0.1:{local}:{RELAY}", "--user", f"{USER}:{USER}", there["Config"]["Image"]]
+        return [*words, "python", "-c", program("relay.py"), host, str(port), str(RELAY)]
 
     @implements(Database)
     def postgres_container(self, database: Database) -> DatabaseOutputs:

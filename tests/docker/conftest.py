@@ -65,14 +65,19 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield Place(host, name, push_base(name, Store()), docker.DockerClient(base_url=host))
 
 
+def stands_on(place: Place, made: Running) -> None:
+    """Let a copy's stacks of the target docker run on the daemon, by the stand-in."""
+    made.environment["DOCKER_HOST"] = place.host
+    made.seen = place.seen
+    made.edit("Pulumi.yaml", "  providers:\n", f"  providers:\n    - name: docker\n      path: {PLUGIN}\n")
+
+
 @pytest.fixture(scope="session")
 def checkout(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Running:
     """A copy whose stacks name the target docker, and whose Pulumi.yaml the stand-in."""
     folder = tmp_path_factory.mktemp("mesh")
     made = copy_of_checkout(folder / "checkout", folder / "state")
-    made.environment["DOCKER_HOST"] = place.host
-    made.seen = place.seen
-    made.edit("Pulumi.yaml", "  providers:\n", f"  providers:\n    - name: docker\n      path: {PLUGIN}\n")
+    stands_on(place, made)
     settings = f"target: docker\n  meshwright:registry: {place.registry}\n  meshwright:baseImage: {place.base}\n"
     for file in (made.root / "stacks").glob("Pulumi.*.yaml"):
         made.edit(f"stacks/{file.name}", "target: local\n", settings)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,6 +75,30 @@ def test_no_secret_is_in_the_state_or_shown_by_docker(place: Place, table: Runni
     for secret in hidden:
         assert secret not in shown
         assert not [text for text in states if secret in text]
+
+
+def test_a_tunnel_makes_it_answer_here_until_it_is_interrupted(table: Running) -> None:
+    with subprocess.Popen(
+        ["mesh", "open", URN, "--tunnel", "--json"],
+        cwd=table.root,
+        env=table.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as opened:
+        assert opened.stdout is not None and opened.stderr is not None
+        assert "answers at 127.0.0.1" in opened.stderr.readline()
+        opened_at = opened.stdout
+        port = json.loads("".join(iter(opened_at.readline, "}\n")) + "}")["address"]
+        login = table.data("credentials", URN)
+        address = {"host": port["host"], "port": port["port"], "dbname": port["database"]}
+        with psycopg.connect(**address, user=login["user"], password=login["password"]) as connection:
+            found = connection.execute("select count(*) from observations.weather").fetchone()
+        opened.send_signal(signal.SIGINT)
+        assert opened.wait(20) == 0
+    assert found == (expected()[0],)
+    with socket.socket() as caller:
+        assert caller.connect_ex((port["host"], port["port"])) != 0
 
 
 def test_it_is_reachable_on_its_own_network_and_on_no_other(place: Place, table: Running) -> None:

@@ -12,20 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.example.running import Running, copy_of_checkout, kill_all
+from tests.example.running import Running, kill_all
+from tests.example.sales import copy_without_products, product, stack
 
 pytestmark = [pytest.mark.engine, pytest.mark.software]
 
-HEAD = """\
-apiVersion: meshwright/v1
-kind: DataProduct
-name: {name}
-description: A product of the tests
-owner: tests@example.org
-costCentre: tests
-classification: internal
-budget: {{monthly: 100, currency: USD}}
-"""
 TEMPLATE = """\
 apiVersion: meshwright/v1
 kind: Template
@@ -52,16 +43,11 @@ outputs:
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Running]:
     """A mesh of one domain with one sound product."""
-    made = copy_of_checkout(tmp_path / "checkout", tmp_path / "state")
-    stacks = made.root / "stacks"
-    for domain in ("weather", "flights"):
-        subprocess.run(["rm", "-r", str(stacks / domain), str(stacks / f"Pulumi.{domain}-dev.yaml")], check=True)
+    made = copy_without_products(tmp_path)
     (made.root / "templates" / "script.yaml").write_text(TEMPLATE)
-    (stacks / "Pulumi.sales-dev.yaml").write_text("config:\n  meshwright:target: local\n")
-    (stacks / "sales" / "orders").mkdir(parents=True)
-    (stacks / "sales" / "orders" / "orders.csv").write_text("id,amount\n1,10\n2,20\n")
-    manifest = HEAD.format(name="orders") + "template: table@1\nsources:\n  - {name: orders, file: orders.csv}\n"
-    (stacks / "sales" / "orders.yaml").write_text(manifest)
+    stack(made, "sales", "target: local")
+    orders = "template: table@1\nsources:\n  - {name: orders, file: orders.csv}\n"
+    product(made, "sales/orders", orders, orders_csv="id,amount\n1,10\n2,20\n")
     try:
         yield made
     finally:
@@ -70,13 +56,8 @@ def small(tmp_path: Path) -> Iterator[Running]:
 
 def script(small: Running, text: str, requirements: str = "[]") -> None:
     """Add a product `job` that runs a script."""
-    folder = small.root / "stacks" / "sales" / "job"
-    folder.mkdir(exist_ok=True)
-    (folder / "job.py").write_text(text)
-    manifest = (
-        HEAD.format(name="job") + f"template: script@1\nparameters: {{script: job.py, requirements: {requirements}}}\n"
-    )
-    (small.root / "stacks" / "sales" / "job.yaml").write_text(manifest)
+    more = f"template: script@1\nparameters: {{script: job.py, requirements: {requirements}}}\n"
+    product(small, "sales/job", more, job_py=text)
 
 
 def rows(small: Running) -> str:

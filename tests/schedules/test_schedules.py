@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 import zoneinfo
 from collections.abc import Callable, Iterator
@@ -13,7 +12,8 @@ from typing import Any
 import pytest
 
 from providers.mesh.scheduler import RESCAN
-from tests.example.running import Running, copy_of_checkout
+from tests.example.running import Running
+from tests.example.sales import copy_without_products, product, stack
 
 pytestmark = [pytest.mark.engine, pytest.mark.software]
 
@@ -21,21 +21,8 @@ LOAD, COUNT = "orders--load--run", "counts--work--run"
 ZONE = "Asia/Kolkata"
 """Half an hour off UTC: an hour of this zone is never the same hour there."""
 
-HEAD = """\
-apiVersion: meshwright/v1
-kind: DataProduct
-name: {name}
-description: A product of the tests
-owner: tests@example.org
-costCentre: tests
-classification: internal
-budget: {{monthly: 100, currency: USD}}
-"""
-ORDERS = HEAD.format(name="orders") + "template: table@1\nsources: [{name: orders, file: orders.csv}]\n"
-COUNTS = (
-    HEAD.format(name="counts")
-    + "template: script@1\nparameters: {script: count.py}\ninputPorts: [{name: orders, from: sales/orders/tables}]\n"
-)
+ORDERS = "template: table@1\nsources: [{name: orders, file: orders.csv}]\n"
+COUNTS = "template: script@1\nparameters: {script: count.py}\ninputPorts: [{name: orders, from: sales/orders/tables}]\n"
 TEMPLATE = """\
 apiVersion: meshwright/v1
 kind: Template
@@ -87,23 +74,16 @@ class Sales:
 
     def __init__(self, running: Running) -> None:
         self.running, self.stacks = running, running.root / "stacks"
-        for domain in ("weather", "flights"):
-            subprocess.run(
-                ["rm", "-r", str(self.stacks / domain), str(self.stacks / f"Pulumi.{domain}-dev.yaml")], check=True
-            )
         (running.root / "templates" / "script.yaml").write_text(TEMPLATE)
-        (self.stacks / "Pulumi.sales-dev.yaml").write_text("config:\n  meshwright:target: local\n")
-        for product in ("orders", "counts"):
-            (self.stacks / "sales" / product).mkdir(parents=True)
-        (self.stacks / "sales" / "counts" / "count.py").write_text(SCRIPT)
-        (self.stacks / "sales" / "counts.yaml").write_text(COUNTS)
+        stack(running, "sales", "target: local")
+        product(running, "sales/counts", COUNTS, count_py=SCRIPT)
+        self.schedule("")
         self.csv = self.stacks / "sales" / "orders" / "orders.csv"
         self.csv.write_text("id,amount\n1,10\n2,20\n")
-        self.schedule("")
 
     def schedule(self, line: str) -> None:
         """Write the manifest of `orders` with a last line of its own."""
-        (self.stacks / "sales" / "orders.yaml").write_text(ORDERS + line)
+        product(self.running, "sales/orders", ORDERS + line)
 
     def grow(self, amount: int = 30) -> int:
         """One order more; gives how many there are now."""
@@ -127,7 +107,7 @@ class Sales:
 def sales(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sales]:
     """The domain, up once for all tests of this file."""
     folder = tmp_path_factory.mktemp("schedules")
-    running = copy_of_checkout(folder / "checkout", folder / "state")
+    running = copy_without_products(folder)
     made = Sales(running)
     try:
         running.mesh("up")

@@ -24,7 +24,10 @@ PRODUCTS = {
     "dashboard": ("flights-dev", "departures"),
     "dask-model": ("flights-dev", "delay-model"),
     "spark-batch": ("flights-dev", "route-stats"),
+    "external": ("sales-dev", "erp"),
 }
+OUTSIDE = Path(__file__).with_name("outside")
+"""A domain whose products stand outside the mesh: the example mesh has none."""
 VALUES: dict[str, dict[str, Any]] = {
     "local": {"dataDirectory": "/data"},
     "aws": {"region": "eu-west-1", "registry": "registry.example.org"},
@@ -36,7 +39,8 @@ VALUES: dict[str, dict[str, Any]] = {
 
 def rendered(template: str, target: str) -> str:
     stack, product = PRODUCTS[template]
-    graph = Program(Domain(stack), {"target": target, **VALUES[target]}).recorded()
+    domain = Domain(stack, stacks=OUTSIDE) if template == "external" else Domain(stack)
+    graph = Program(domain, {"target": target, **VALUES[target]}).recorded()
     return tree(below(graph, product), {str(ROOT): "<project>", sys.executable: "python"})
 
 

@@ -106,7 +106,7 @@ def test_does_not_fit(have: Any, want: Any) -> None:
         ("a", TEXT, ""),
         (None, Schedule | None, ""),
         ({"cron": "0 5 * * *"}, Schedule | None, ""),
-        ({"corn": "0 5 * * *"}, Schedule, "{'corn': '0 5 * * *'} stands where Schedule is needed"),
+        ({"corn": "0 5 * * *"}, Schedule, "Schedule has no `corn`; did you mean `cron`?"),
         (["a"], tuple[str, ...], ""),
         ({}, Mapping[str, Port], ""),
         ([], tuple[Port, ...] | None, ""),
@@ -115,7 +115,7 @@ def test_does_not_fit(have: Any, want: Any) -> None:
         (
             {"protocol": "http", "prot": 80},
             Endpoint,
-            "{'protocol': 'http', 'prot': 80} stands where Endpoint is needed",
+            "Endpoint lacks `port`",
         ),
         ("a", tuple[str, ...], "'a' stands where a list of a text is needed"),
         ("warehouse", Database | Bucket, "'warehouse' stands where Database or Bucket is needed"),

@@ -141,7 +141,7 @@ def loaded(little: LittleMesh, body: str, name: str = "mine") -> Template:
         (
             "components:\n  d: {type: Database}\n"
             "  b: {type: Ingest, into: '${d}', sources: [], schedule: {cron: '1 1 * * *', timezoen: UTC}}\n",
-            "stands where Schedule",
+            "Schedule has no `timezoen`; did you mean `timezone`?",
             8,
         ),
         (
