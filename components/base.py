@@ -35,6 +35,8 @@ class Context:
     tags: Tags
     implementations: Mapping[str, str] = field(default_factory=dict)
     """What the manifest demands: component name -> implementation."""
+    imports: Mapping[str, str] = field(default_factory=dict)
+    """What is there already: component name -> the provider's id of the resource that becomes it."""
 
 
 class Component(pulumi.ComponentResource, Generic[A, O]):
@@ -85,6 +87,11 @@ class Component(pulumi.ComponentResource, Generic[A, O]):
     def compose(self) -> O:
         """Build this component from others, children named by `child` and placed by `below`."""
         raise NotImplementedError(f"{type(self).__name__} is built natively")
+
+    @property
+    def adopts(self) -> str | None:
+        """The id of the resource that is there already and becomes this component."""
+        return self.context.imports.get(self.name)
 
     def child(self, name: str) -> str:
         """The full name of a child."""

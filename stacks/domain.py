@@ -122,6 +122,15 @@ class Domain:
                     place = f"{part.type} `{key}` of template {product.template.model.name}"
                     what = f"{place} needs {missing.__name__}, which {target.name} lacks"
                     errors.append(written.error(what, "template"))
+            for key in written.model.import_:
+                where = ("import", key)
+                if key not in parts:
+                    errors.append(written.error(f"there is no component `{key}`", *where, hint=near(key, parts)))
+                elif (kind := technologies()[parts[key].type]) not in target.adopts:
+                    able = ", ".join(sorted(each.__name__ for each in target.adopts)) or "nothing"
+                    hint = f"it takes over {able}; `template: external` reads what is there without taking it over"
+                    what = f"target {target.name} takes over no {kind.__name__} that is there already"
+                    errors.append(written.error(what, *where, hint=hint))
             for key in written.model.implementations:
                 if key.split(SEPARATOR)[0] not in parts:
                     errors.append(
@@ -134,7 +143,9 @@ class Domain:
         """What the product's components are handed."""
         written = product.written.model.implementations
         demanded = {f"{product.name}{SEPARATOR}{key}": value for key, value in written.items()}
-        return Context(target=target, tags=product.tags(self.environment), implementations=demanded)
+        there = {f"{product.name}{SEPARATOR}{key}": value for key, value in product.written.model.import_.items()}
+        tags = product.tags(self.environment)
+        return Context(target=target, tags=tags, implementations=demanded, imports=there)
 
 
 def domains(stacks: Path = STACKS) -> list[str]:

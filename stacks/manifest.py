@@ -112,6 +112,8 @@ class Manifest(Model):
     schedule: Schedule | None = None
     budget: Budget | None = None
     implementations: dict[str, str] = {}
+    import_: dict[str, str] = Field(default={}, alias="import")
+    """A component's key -> the id of the cloud resource that is there already and becomes it."""
 
     @pydantic.field_validator("name")
     @classmethod

@@ -7,11 +7,9 @@ from typing import Any
 
 import pulumi
 
-from catalogue.record import mint_uid, urn
 from components.access import opened, takes_credentials
 from components.base import COMPOSED, SEPARATOR, Component
 from components.errors import Refused, UserError
-from components.ingest import Source
 from components.mesh import Placement
 from components.names import slug
 from components.port import ADDRESS, Credentials, Port
@@ -21,6 +19,7 @@ from policies import prices
 from stacks.domain import Domain, Planned
 from stacks.manifest import InputPort
 from stacks.product import Product, ProductArgs
+from stacks.record import record_of
 from stacks.recording import Recorded, record
 
 PROJECT = "meshwright"
@@ -245,94 +244,8 @@ class Declaration:
         }
 
     def _record(self, planned: Planned) -> dict[str, Any]:
-        """The catalogue record of one product (catalogue/record.py has the model)."""
-        model, tenant, domain = planned.written.model, self.domain.mesh.tenant, self.domain.name
-        product = self.products[planned.name]
-        address = urn(tenant, domain, planned.name)
-        ports = []
-        for name, port in product.outputs.ports.items():
-            contract = [
-                {
-                    "name": c.name,
-                    "logicalType": c.logicalType,
-                    "description": c.description or None,
-                    "personalData": c.personalData,
-                }
-                for table in planned.contracts.get(name, ())
-                for c in table.properties
-            ]
-            entry: dict[str, Any] = {
-                "name": name,
-                "urn": urn(tenant, domain, planned.name, name),
-                "protocol": port.protocol,
-                "description": planned.offers[name].description,
-                "endpoint": endpoint(port),
-                "consumers": [{"to": g.to, "until": g.until.isoformat()} for g in model.grants if g.port == name],
-            }
-            if contract:
-                entry["contract"] = {"columns": [{k: v for k, v in c.items() if v is not None} for c in contract]}
-            ports.append(entry)
-        estimate = self.estimates.get(planned.name) or {"monthly": 0.0, "currency": self.domain.mesh.currency}
-        cost = {"monthly": estimate["monthly"], "currency": estimate["currency"], "lines": estimate.get("lines", [])}
-        if model.budget is not None:
-            cost["budget"] = model.budget.monthly
-        return {
-            "uid": str(mint_uid(address)),
-            "urn": address,
-            "name": planned.name,
-            "domain": domain,
-            "tenant": tenant,
-            "environment": self.domain.environment,
-            "stack": self.domain.stack,
-            "version": model.version,
-            "description": model.description,
-            "owner": model.owner,
-            "purpose": model.purpose or None,
-            "classification": model.classification,
-            "costCentre": model.cost_centre,
-            "template": {"name": planned.template.model.name, "version": planned.template.model.version},
-            "target": self.target.name,
-            "ports": ports,
-            "inputs": [{"name": port.name, "urn": urn(tenant, *port.parts)} for port in model.input_ports],
-            "sources": [{"name": s.name, "kind": source_kind(s), "location": location(s)} for s in model.sources],
-            "components": [
-                {"name": name, "type": kind, "implementation": self.target.built[name]}
-                for name, kind in self._components(planned)
-            ],
-            "cost": cost,
-        }
-
-    def _components(self, planned: Planned) -> list[tuple[str, str]]:
-        return [(f"{planned.name}{SEPARATOR}{key}", part.type) for key, part in planned.template.parts.items()]
-
-
-def endpoint(port: Port) -> dict[str, Any]:
-    """A port's address in the record's words."""
-    if port.protocol == "s3":
-        return {
-            "url": port.address["endpoint"],
-            "bucket": port.address["bucket"],
-            "prefix": port.address.get("prefix", ""),
-        }
-    if port.protocol in ("dask", "spark"):
-        address = pulumi.Output.from_input(port.address["address"]).apply(lambda text: str(text).split("://")[-1])
-        return {
-            "host": address.apply(lambda text: text.rpartition(":")[0]),
-            "port": address.apply(lambda text: int(text.rpartition(":")[2])),
-        }
-    return dict(port.address)
-
-
-def source_kind(source: Source) -> str:
-    """file, url, package or port."""
-    return next(kind for kind in ("file", "url", "package", "port") if getattr(source, kind) is not None)
-
-
-def location(source: Source) -> str:
-    """Where a source's data comes from, in one word."""
-    if source.package is not None:
-        return f"{source.package}/{source.path}"
-    return source.url or source.file or f"{source.port}.{source.table}"
+        ports, estimate = self.products[planned.name].outputs.ports, self.estimates.get(planned.name, {})
+        return record_of(self.domain, planned, ports, self.target, estimate)
 
 
 def _credentials(port: Port) -> Credentials:

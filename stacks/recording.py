@@ -39,6 +39,8 @@ class Recorded:
     props: dict[str, Any]
     provider: str | None = None
     depends_on: Any = None
+    adopts: str | None = None
+    """The id of what is there already and becomes this resource."""
     inputs: dict[str, Any] = field(default_factory=dict)
     dependencies: set[str] = field(default_factory=set)
 
@@ -121,6 +123,7 @@ def _intercepted(graph: list[Recorded]) -> Iterator[None]:
                 props=own,
                 provider=_urn(opts.provider) if opts.provider is not None else None,
                 depends_on=opts.depends_on,
+                adopts=opts.import_,
             )
         )
         res.__dict__["urn"] = _output(f"{ty}::{name}", known=True, resources={res})

@@ -32,7 +32,7 @@ def tree(graph: Iterable[Recorded], prefixes: Mapping[str, str] | None = None) -
     def lines(parent: str | None, depth: int) -> Iterator[str]:
         for resource in sorted(children.get(parent, ()), key=lambda r: (r.custom, r.type, r.name)):
             pad = "  " * depth
-            yield f"{pad}{resource.name} {resource.type}{' (protected)' if resource.protect else ''}"
+            yield f"{pad}{resource.name} {resource.type}{_marks(resource)}"
             waits = sorted({_short(dependency, resource) for dependency in resource.dependencies})
             if waits:
                 yield f"{pad}  <- {', '.join(waits)}"
@@ -41,6 +41,14 @@ def tree(graph: Iterable[Recorded], prefixes: Mapping[str, str] | None = None) -
             yield from lines(address(resource), depth + 1)
 
     return "\n".join(lines(None, 0)) + "\n"
+
+
+def _marks(resource: Recorded) -> str:
+    marks = [
+        *(["protected"] if resource.protect else []),
+        *([f"takes over {resource.adopts}"] if resource.adopts else []),
+    ]
+    return f" ({', '.join(marks)})" if marks else ""
 
 
 def address(resource: Recorded) -> str:

@@ -19,6 +19,7 @@ KINDS = {
     "template": sorted((ROOT / "templates").glob("*.yaml")),
 }
 TOKENS = {
+    "External": "mesh:data:External",
     "Bucket": "mesh:data:Bucket",
     "BucketAccess": "mesh:data:BucketAccess",
     "DaskCluster": "mesh:data:DaskCluster",
