@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -72,6 +72,31 @@ def render(
     from cli import render
 
     render.render(what, env, target, records, as_json=json)
+
+
+@app.command()
+def check(
+    names: Names = None,
+    env: Annotated[str, typer.Option("--env", "-e", help="One environment; all that have a stack if empty.")] = "",
+    json: Json = False,
+    changed_since: Annotated[
+        str, typer.Option("--changed-since", metavar="REF", help="Only what the difference to a git ref can affect.")
+    ] = "",
+    fail_on: Annotated[
+        Literal["critical", "high", "medium", "low"] | None,
+        typer.Option(
+            help="Exit 1 from this severity upwards; by default on what policies/levels.yaml makes mandatory."
+        ),
+    ] = None,
+    sarif: Annotated[Path | None, typer.Option("--sarif", help="Write SARIF 2.1.0 for code scanning.")] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML.")] = None,
+    markdown: Annotated[Path | None, typer.Option("--markdown", help="Write the pull request's comment.")] = None,
+) -> None:
+    """Run all rules over what every stack would create: no cloud, credentials or engine. 1: findings; 2: bad input."""
+    from cli.check.command import check
+
+    files = {"sarif": sarif, "junit": junit, "markdown": markdown}
+    check(names or [], env, changed_since, fail_on or "", files, as_json=json)
 
 
 @app.command()

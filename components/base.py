@@ -23,6 +23,9 @@ O = TypeVar("O")  # noqa: E741 - A and O read as Args and Outputs
 COMPOSED = "composed"
 """The implementation's name where a component is built from others."""
 
+PLAIN = frozenset({str, int, float, bool})
+"""Types of values that hold no other."""
+
 SEPARATOR = "--"
 """Joins a component's name and its child's; forbidden in the ids that people write."""
 
@@ -139,6 +142,8 @@ def recorded(value: Any) -> Any:
     Outputs and other components appear by name only: a component must not wait for what its children wait for, and no
     secret belongs here.
     """
+    if value is None or type(value) in PLAIN:
+        return value
     if isinstance(value, Component):
         return {"component": value.name}
     if isinstance(value, pulumi.Output):
@@ -146,14 +151,18 @@ def recorded(value: Any) -> Any:
     if isinstance(value, Port):
         return {"port": value.protocol, "behind": value.behind.name if value.behind is not None else None}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = [f for f in dataclasses.fields(value) if f.metadata.get("recorded", True)]
-        return {f.name: recorded(getattr(value, f.name)) for f in fields if getattr(value, f.name) is not None}
+        held = ((name, getattr(value, name)) for name in _shown(type(value)))
+        return {name: recorded(item) for name, item in held if item is not None}
     if isinstance(value, Mapping):
         return {str(key): recorded(item) for key, item in value.items()}
     if isinstance(value, set | frozenset):
         return sorted((recorded(item) for item in value), key=str)
     if isinstance(value, list | tuple):
         return [recorded(item) for item in value]
-    if isinstance(value, str | int | float | bool) or value is None:
-        return value
-    return str(value)
+    return value if isinstance(value, str | int | float | bool) else str(value)
+
+
+@functools.cache
+def _shown(kind: type[Any]) -> tuple[str, ...]:
+    """The fields of a dataclass that the state shows."""
+    return tuple(field.name for field in dataclasses.fields(kind) if field.metadata.get("recorded", True))

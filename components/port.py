@@ -72,7 +72,9 @@ class Port:
         head = variable(prefix)
         values: dict[str, pulumi.Input[str]] = {f"{head}_PROTOCOL": self.protocol}
         for name in ADDRESS[self.protocol]:
-            values[f"{head}_{name.upper()}"] = pulumi.Output.from_input(self.address.get(name, "")).apply(words)
+            part = self.address.get(name, "")
+            plain = isinstance(part, str | int)
+            values[f"{head}_{name.upper()}"] = words(part) if plain else pulumi.Output.from_input(part).apply(words)
         if self.credentials is not None:
             values[f"{head}_{'ACCESS_KEY' if self.protocol == 's3' else 'USER'}"] = self.credentials.user
         return values

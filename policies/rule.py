@@ -117,18 +117,23 @@ class Finding:
     detail: str = ""
 
     @property
-    def message(self) -> str:
-        """Rule id, sentence and fix. Should a detail quote a secret, it is masked."""
+    def sentence(self) -> str:
+        """What is wrong. Should a detail quote a secret, it is masked."""
         detail = self.detail
         for secret in sorted(secrets_in(self.resource.props), key=len, reverse=True):
             detail = detail.replace(secret, "***")
-        head = f"{self.rule.id} {self.rule.name}"
         if self.outcome == "error":
-            return f"{head}: the rule itself failed ({detail}), so this resource is unchecked. Fix the rule."
+            return f"the rule itself failed ({detail}), so this resource is unchecked"
         if self.outcome == "unknown":
-            return f"{head}: can't be decided, because `{detail}` is not known. Fix: {self.rule.fix}"
+            return f"can't be decided, because `{detail}` is not known"
         said = f" ({detail})" if detail else ""
-        return f"{head}: {self.rule.what.rstrip('.')}{said}. Fix: {self.rule.fix}"
+        return f"{self.rule.what.rstrip('.')}{said}"
+
+    @property
+    def message(self) -> str:
+        """Rule id, sentence and fix."""
+        fix = "Fix the rule." if self.outcome == "error" else f"Fix: {self.rule.fix}"
+        return f"{self.rule.id} {self.rule.name}: {self.sentence}. {fix}"
 
 
 def collect(rules: Iterable[Rule]) -> tuple[Rule, ...]:

@@ -16,9 +16,16 @@ from components.errors import Refused, UserError  # noqa: E402
 def main() -> None:
     """Declare the domain of the selected stack."""
     from stacks.domain import Domain
-    from stacks.engine import configured, configured_secrets, previous_outputs, spare_stack_traces
+    from stacks.engine import (
+        configured,
+        configured_secrets,
+        previous_outputs,
+        spare_collections,
+        spare_stack_traces,
+    )
     from stacks.program import Program
 
+    spare_collections()
     try:
         stack = pulumi.get_stack()
         domain = Domain(stack, stacks=ROOT / "stacks", templates=ROOT / "templates")

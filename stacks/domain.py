@@ -28,7 +28,13 @@ class Domain:
     """The products of one domain, checked; nothing is registered by it."""
 
     def __init__(
-        self, stack: str, *, stacks: Path = STACKS, templates: Path = TEMPLATES, today: datetime.date | None = None
+        self,
+        stack: str,
+        *,
+        stacks: Path = STACKS,
+        templates: Path = TEMPLATES,
+        today: datetime.date | None = None,
+        manifests: Manifests | None = None,
     ) -> None:
         self.stack, self.stacks, self.templates = stack, stacks, templates
         self.today = today or datetime.date.today()
@@ -44,8 +50,17 @@ class Domain:
             )
         if not (stacks / self.name).is_dir():
             raise UserError(f"there is no domain `{self.name}`", hint=nearest(self.name, stacks))
-        self.manifests = Manifests(stacks, templates)
+        self.manifests = manifests or Manifests(stacks, templates)
         self.products: tuple[Planned, ...] = tuple(self._planned())
+
+    def needed(self, names: Collection[str]) -> tuple[Planned, ...]:
+        """Some products of this domain, with those they read, in the order in which they are built."""
+        wanted = set(names)
+        for planned in reversed(self.products):
+            if planned.name in wanted:
+                reads = (port.parts for port in planned.written.model.input_ports)
+                wanted |= {product for domain, product, _ in reads if domain == self.name}
+        return tuple(planned for planned in self.products if planned.name in wanted)
 
     @property
     def rules(self) -> Environment:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from typing import Any
@@ -45,6 +46,15 @@ def spare_stack_traces() -> None:
 
     if hasattr(resource, "_get_stack_trace"):
         resource._get_stack_trace = source_pb2.StackTrace
+
+
+def spare_collections() -> None:
+    """Register resources without looking for garbage: there is none before the process ends.
+
+    The SDK's outputs are full of cycles that all live; looking through them again and again took 4 of 10 seconds of a
+    domain of 100 products. It costs a tenth more memory.
+    """
+    gc.disable()
 
 
 def previous_outputs(stack: str) -> dict[str, Any]:

@@ -34,8 +34,11 @@ class Program:
         values: Mapping[str, Any],
         previous: Mapping[str, Any] | None = None,
         secrets: Collection[str] | None = None,
+        *,
+        only: Collection[str] | None = None,
     ) -> None:
         self.domain, self.values, self.previous, self.secrets = domain, values, previous or {}, secrets
+        self.products = domain.products if only is None else domain.needed(only)
         name = values.get("target")
         if not name:
             raise UserError(
@@ -75,16 +78,19 @@ class Program:
 
     def estimates(self, graph: list[Recorded]) -> dict[str, dict[str, Any]]:
         """Monthly estimate by product, priced from a recording."""
+        own: dict[str, list[tuple[str, str, dict[str, Any]]]] = {planned.name: [] for planned in self.products}
+        for made in graph:
+            product = made.name.split(SEPARATOR)[0]
+            if made.custom and product in own:
+                own[product].append((made.name, made.type, made.inputs))
         found: dict[str, dict[str, Any]] = {}
-        for planned in self.domain.products:
-            own = [(r.name, r.type, r.inputs) for r in graph if r.custom and r.name.split(SEPARATOR)[0] == planned.name]
-            estimate = prices.total(own, self.kind.name)
+        for product, resources in own.items():
+            estimate = prices.total(resources, self.kind.name)
             by_part: dict[str, float] = {}
-            for name, kind, inputs in own:
-                priced = prices.monthly(kind, inputs, self.kind.name)
+            for name, monthly in estimate.parts.items():
                 part = name.split(SEPARATOR)[1]
-                by_part[part] = by_part.get(part, 0.0) + (priced.monthly if priced else 0.0)
-            found[planned.name] = {
+                by_part[part] = by_part.get(part, 0.0) + monthly
+            found[product] = {
                 "monthly": estimate.monthly,
                 "currency": estimate.currency,
                 "unpriced": list(estimate.unpriced),
@@ -106,6 +112,7 @@ class Declaration:
 
     def __init__(self, program: Program, target: Target, estimates: Mapping[str, dict[str, Any]]) -> None:
         self.domain, self.values, self.estimates, self.target = program.domain, program.values, estimates, target
+        self.planned = program.products
         self.products: dict[str, Product] = {}
         self.granted: dict[str, dict[str, Credentials]] = {}
         self.references: dict[str, pulumi.StackReference] = {}
@@ -123,7 +130,7 @@ class Declaration:
                 "tags": settings.shared_tags().as_map(),
             },
         )
-        for planned in self.domain.products:
+        for planned in self.planned:
             try:
                 self.products[planned.name] = self._product(planned)
             except UserError as error:
@@ -240,7 +247,7 @@ class Declaration:
             },
             "ports": ports,
             "credentials": pulumi.Output.secret(credentials),
-            "records": {planned.name: self._record(planned) for planned in self.domain.products},
+            "records": {planned.name: self._record(planned) for planned in self.planned},
         }
 
     def _record(self, planned: Planned) -> dict[str, Any]:

@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 import pulumi
 from pulumi import _types
 from pulumi import output as pulumi_output
 from pulumi import resource as pulumi_resource
+
+PLAIN = frozenset({str, int, float, bool})
+"""Types of values that hold no other."""
 
 COMPUTED = "(computed)"
 """Stands for a value made from what only the engine would know."""
@@ -111,7 +115,7 @@ def _intercepted(graph: list[Recorded]) -> Iterator[None]:
         typ: Any = None,
         *_: Any,
     ) -> None:
-        names = _types.input_type_py_to_pulumi_names(typ) if typ is not None else {}
+        names = known_names(typ) if typ is not None else {}
         own = {names.get(key) or res.translate_input_property(key): value for key, value in props.items()}
         graph.append(
             Recorded(
@@ -148,6 +152,7 @@ def _intercepted(graph: list[Recorded]) -> Iterator[None]:
             found = self.__dict__[name] = _symbol(self, pulumi_name)
         return found
 
+    known_names = lru_cache(maxsize=None)(_types.input_type_py_to_pulumi_names)
     sdk_get, sdk_getattr, sdk_getitem = pulumi.get, pulumi.Output.__getattr__, pulumi.Output.__getitem__
     replaced = (
         (pulumi_resource, "register_resource", register),
@@ -246,6 +251,13 @@ async def _settle(value: Any, found: list[Any]) -> None:
 
 def _plain(value: Any, dependencies: set[str]) -> Any:
     """A property without outputs: symbols or COMPUTED for what is not known yet; secrets are never shown."""
+    kind = type(value)
+    if value is None or kind in PLAIN:
+        return value
+    if kind is dict:
+        return {key: _plain(item, dependencies) for key, item in value.items() if item is not None}
+    if kind is list:
+        return [_plain(item, dependencies) for item in value]
     if isinstance(value, pulumi.Output):
         future = value._data
         if not (isinstance(future, asyncio.Future) and future.done()):
@@ -261,7 +273,7 @@ def _plain(value: Any, dependencies: set[str]) -> Any:
         return f"${{{_urn(value)}}}"
     if isinstance(value, pulumi_output.Unknown):
         return COMPUTED
-    if _types.is_input_type(type(value)):
+    if _types.is_input_type(kind):
         return _plain(_types.input_type_to_dict(value), dependencies)
     if isinstance(value, Mapping):
         return {key: _plain(item, dependencies) for key, item in value.items() if item is not None}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Awaitable, Mapping
-from functools import lru_cache
+from collections.abc import Awaitable, Hashable, Mapping
+from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import pulumi
@@ -18,8 +18,13 @@ LISTS = (tuple, list)
 MAPS = (dict, Mapping)
 
 
-def hints(kind: Any) -> dict[str, Any]:
+def hints(kind: Any) -> Mapping[str, Any]:
     """Field name -> type of a dataclass. `pulumi.Input` names `Output[T]` in words that only its own module knows."""
+    return _hints(kind)
+
+
+@cache
+def _hints(kind: Hashable) -> Mapping[str, Any]:
     return get_type_hints(kind, localns={"Output": pulumi.Output, "T": Any})
 
 
@@ -65,12 +70,15 @@ def dataclass_of(kind: Any) -> Any:
 
 def literal(value: Any, kind: Any) -> Any:
     """A plain value as `kind`; raises pydantic.ValidationError."""
+    return _adapter(kind).validate_python(value)
+
+
+@cache
+def _adapter(kind: Hashable) -> pydantic.TypeAdapter[Any]:
     known = _checkable(plain(kind))
     # A dataclass brings its own configuration.
     own = isinstance(known, type) and dataclasses.is_dataclass(known)
-    config = None if own else pydantic.ConfigDict(arbitrary_types_allowed=True)
-    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(known, config=config)
-    return adapter.validate_python(value)
+    return pydantic.TypeAdapter(known, config=None if own else pydantic.ConfigDict(arbitrary_types_allowed=True))
 
 
 def _checkable(kind: Any) -> Any:
@@ -90,7 +98,7 @@ def _checkable(kind: Any) -> Any:
     return Annotated[Any, pydantic.PlainValidator(instance)]
 
 
-@lru_cache
+@cache
 def _writable(kind: type) -> bool:
     try:
         return pydantic.TypeAdapter(kind).pydantic_complete

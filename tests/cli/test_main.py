@@ -19,7 +19,10 @@ from stacks.domain import Domain
 from tests.conftest import LittleMesh
 
 MESH = str(Path(sys.executable).parent / "mesh")
-COMMANDS = ("up", "preview", "render", "destroy", "run", "status", "logs", "open", "credentials", "env", "schema")
+COMMANDS = (
+    *("up", "preview", "render", "check", "destroy", "run", "status"),
+    *("logs", "open", "credentials", "env", "schema", "rules"),
+)
 
 
 def mesh(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,122 @@
+"""`mesh check`: which stacks and products are meant, and what is said of them."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+import time
+from pathlib import Path
+
+from cli import output, project
+from cli.check.changed import affected
+from cli.check.report import Report
+from cli.check.run import Checker
+from components.errors import UserError, near
+from policies import levels, ratecard, rule
+from policies.dispatch import Dispatcher
+from stacks.domain import domains
+from stacks.manifest import read_mesh
+
+
+def check(
+    names: list[str],
+    environment: str,
+    since: str,
+    fail_on: str,
+    files: dict[str, Path | None],
+    *,
+    as_json: bool,
+) -> None:
+    """Check, say what was found, end with 1 where it stops a pull request and 2 where something can't be checked."""
+    start = time.monotonic()
+    current = project.here()
+    found = stacks(current, environment)
+    only = {}
+    if names:
+        only = _named(names, found, current.stacks)
+        found = [stack for stack in found if stack in only]
+    if since:
+        touched = affected(current.root, since, found)
+        found = [stack for stack in found if touched.get(stack, frozenset({""}))]
+        only = {stack: _both(only.get(stack), touched.get(stack)) for stack in found}
+    limits = {stack: products for stack, products in only.items() if products is not None}
+    try:
+        dispatcher = Dispatcher(rules=rule.all_rules(), levels=levels.current())
+        ratecard.current()
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    checker = Checker(root=current.root, dispatcher=dispatcher, today=datetime.date.today(), only=limits)
+    report = checker.check(found)
+    _write(report, files)
+    if as_json:
+        output.document(report.plain())
+    else:
+        from cli.check.terminal import show
+
+        show(report, time.monotonic() - start)
+    if report.mistakes:
+        sys.exit(2)
+    if report.fails(fail_on):
+        sys.exit(1)
+
+
+def stacks(current: project.Project, environment: str) -> list[str]:
+    """The stacks that have a file, of all environments or one."""
+    known = list(read_mesh(current.stacks).environments)
+    if environment and environment not in known:
+        raise UserError(f"there is no environment `{environment}`", hint=near(environment, known))
+    wanted = [environment] if environment else known
+    every = [f"{domain}-{env}" for domain in domains(current.stacks) for env in wanted]
+    found = [stack for stack in every if (current.stacks / f"Pulumi.{stack}.yaml").is_file()]
+    if not found:
+        where = f" in {environment}" if environment else ""
+        raise UserError(f"no domain has a stack{where}", hint="mesh init stack DOMAIN --target local")
+    return found
+
+
+def _named(names: list[str], found: list[str], folder: Path) -> dict[str, frozenset[str] | None]:
+    """The stacks that names mean, each with the products that are meant, or None for all."""
+    only: dict[str, frozenset[str] | None] = {}
+    for name in names:
+        domain, _, product = name.partition("/")
+        known = domains(folder)
+        if domain not in known:
+            raise UserError(f"there is no domain `{domain}`", hint=near(domain, known))
+        meant = [stack for stack in found if stack.rpartition("-")[0] == domain]
+        if not meant:
+            raise UserError(f"domain `{domain}` has no stack", hint=f"mesh init stack {domain} --target local")
+        for stack in meant:
+            before = only.get(stack, frozenset())
+            only[stack] = None if not product or before is None else before | {product}
+    return only
+
+
+def _both(first: frozenset[str] | None, second: frozenset[str] | None) -> frozenset[str] | None:
+    """What both limits leave; None limits nothing."""
+    if first is None or second is None:
+        return second if first is None else first
+    return first & second
+
+
+def _write(report: Report, files: dict[str, Path | None]) -> None:
+    """The report in other forms."""
+    for form, file in files.items():
+        if file is None:
+            continue
+        if form == "sarif":
+            from cli.check.sarif import sarif
+
+            text = json.dumps(sarif(report), indent=1) + "\n"
+        elif form == "junit":
+            from cli.check.junit import junit
+
+            text = junit(report)
+        else:
+            from cli.check.markdown import comment
+
+            text = comment(report)
+        try:
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"{file} can't be written: {error.strerror}") from None

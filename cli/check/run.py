@@ -1,0 +1,181 @@
+"""Checks stacks: each program recorded on its own target, priced, and judged by every rule."""
+
+from __future__ import annotations
+
+import datetime
+import gc
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.check.graph import resources
+from cli.check.report import Checked, Found, Level, Mistake, Report, merged
+from components.base import SEPARATOR
+from components.errors import Refused, UserError
+from policies.dispatch import Dispatcher
+from policies.rule import Finding
+from stacks.domain import Domain, stack_config
+from stacks.manifests import Manifests, manifest_files
+from stacks.planned import Planned
+from stacks.program import Program
+
+PARALLEL = 64
+"""Products from which on both cores are worth a second process."""
+
+FIELDS: Mapping[str, tuple[str, ...]] = {
+    "COST": ("budget", "parameters"),
+    "PII": ("classification",),
+    "GOV": ("owner",),
+    "BAK": ("parameters",),
+}
+"""Where a rule's group is settled in a manifest, best first; else where the template is named."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checker:
+    """The project, the rules and levels; and of some stacks, to which products a check is limited."""
+
+    root: Path
+    dispatcher: Dispatcher
+    today: datetime.date
+    only: Mapping[str, frozenset[str]]
+    """Stack -> products; a stack that is missing is checked whole."""
+
+    @property
+    def stacks(self) -> Path:
+        """The folder of manifests."""
+        return self.root / "stacks"
+
+    def check(self, names: Iterable[str]) -> Report:
+        """Several stacks, on several cores where that pays."""
+        every = list(names)
+        sizes = {name: len(manifest_files(self.stacks / name.rpartition("-")[0])) for name in every}
+        workers = min(os.cpu_count() or 1, len(every))
+        if workers < 2 or sum(sizes.values()) < PARALLEL:
+            return merged(list(self._each(every)))
+        import multiprocessing
+
+        shares: list[list[str]] = [[] for _ in range(workers)]
+        for name in sorted(every, key=lambda name: -sizes[name]):
+            min(shares, key=lambda share: sum(sizes[one] for one in share)).append(name)
+        warm(self.stacks, every)
+        gc.freeze()
+        with multiprocessing.get_context("fork").Pool(workers) as pool:
+            found = {report.stacks[0]: report for part in pool.map(self._share, shares, chunksize=1) for report in part}
+        return merged([found[name] for name in every])
+
+    def _share(self, names: list[str]) -> list[Report]:
+        return list(self._each(names))
+
+    def _each(self, names: list[str]) -> Iterable[Report]:
+        manifests = Manifests(self.stacks, self.root / "templates")
+        return (self._stack(name, manifests) for name in names)
+
+    def _stack(self, name: str, manifests: Manifests) -> Report:
+        """One stack; what can't be recorded is told as mistakes."""
+        try:
+            domain = Domain(
+                name, stacks=self.stacks, templates=self.root / "templates", today=self.today, manifests=manifests
+            )
+            program = Program(domain, stack_config(name, self.stacks), only=self.only.get(name))
+            graph = program.recorded()
+        except (Refused, UserError) as refused:
+            errors = refused.errors if isinstance(refused, Refused) else [refused]
+            return Report(stacks=(name,), mistakes=tuple(self._mistake(error) for error in errors))
+        estimates = program.estimates(graph)
+        by_name = {planned.name: planned for planned in domain.products}
+        wanted = self.only.get(name)
+        findings = []
+        for recorded in graph:
+            if recorded.type == "mesh:data:Product" and recorded.name in estimates:
+                recorded.inputs["estimate"] = estimates[recorded.name]
+        for resource in resources(graph, name, self.dispatcher.levels):
+            planned = by_name.get(resource.name.split(SEPARATOR)[0])
+            if wanted is not None and (planned is None or planned.name not in wanted):
+                continue
+            verdict = self.dispatcher.judge(resource, preview=True)
+            levels: tuple[tuple[Level, tuple[Finding, ...]], ...] = (
+                ("mandatory", verdict.mandatory),
+                ("advisory", verdict.advisory),
+                ("deferred", verdict.deferred),
+            )
+            findings += [self._found(finding, level, domain, planned) for level, said in levels for finding in said]
+        products = [
+            self._checked(planned, domain, program, estimates[planned.name])
+            for planned in domain.products
+            if planned.name in estimates and (wanted is None or planned.name in wanted)
+        ]
+        return Report(
+            stacks=(name,),
+            resources=len(graph),
+            rules=len(self.dispatcher.rules),
+            products=tuple(products),
+            findings=tuple(findings),
+        )
+
+    def _found(self, finding: Finding, level: Level, domain: Domain, planned: Planned | None) -> Found:
+        file, line = self._place(finding, domain, planned)
+        return Found(
+            rule=finding.rule.id,
+            name=finding.rule.name,
+            severity=finding.rule.severity,
+            level=level,
+            outcome=finding.outcome,
+            what=finding.sentence,
+            fix=finding.rule.fix,
+            product=f"{domain.name}/{planned.name}" if planned is not None else "",
+            stack=domain.stack,
+            resource=finding.resource.name,
+            type=finding.resource.type,
+            file=self._shown(file),
+            line=line,
+        )
+
+    def _place(self, finding: Finding, domain: Domain, planned: Planned | None) -> tuple[Path, int]:
+        """Where somebody would mend it: a line of the manifest, or the stack file for what products share."""
+        if planned is None:
+            return domain.stacks / f"Pulumi.{domain.stack}.yaml", 1
+        document = planned.written.document
+        for field in (*FIELDS.get(finding.rule.id.split("-")[0], ()), "template"):
+            if (field,) in document.lines:
+                return planned.written.file, document.lines[(field,)]
+        return planned.written.file, 1
+
+    def _checked(self, planned: Planned, domain: Domain, program: Program, estimate: Mapping[str, object]) -> Checked:
+        budget = planned.written.model.budget
+        lines = estimate["lines"]
+        assert isinstance(lines, list)
+        return Checked(
+            name=planned.written.name,
+            stack=domain.stack,
+            target=program.kind.name,
+            file=self._shown(planned.written.file),
+            monthly=float(str(estimate["monthly"])),
+            currency=str(estimate["currency"]),
+            budget=budget.monthly if budget is not None else None,
+            unpriced=tuple(map(str, estimate["unpriced"])) if isinstance(estimate["unpriced"], list) else (),
+            lines=tuple((str(line["name"]), float(line["monthly"])) for line in lines),
+        )
+
+    def _mistake(self, error: UserError) -> Mistake:
+        file = self._shown(Path(error.file)) if error.file is not None else ""
+        return Mistake(what=error.what, file=file, line=error.line or 0, hint=error.hint)
+
+    def _shown(self, file: Path) -> str:
+        """A file as a reader of the repository knows it."""
+        try:
+            return file.resolve().relative_to(self.root.resolve()).as_posix()
+        except ValueError:
+            return str(file)
+
+
+def warm(stacks: Path, names: Iterable[str]) -> None:
+    """Import what the stacks' targets need, once, before processes part."""
+    from components.targets import load
+
+    for target in {str(stack_config(name, stacks).get("target")) for name in names}:
+        try:
+            load(target)
+        except UserError:
+            continue  # told by the stack that names it
