@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 _SECRET_NAME = re.compile(
@@ -38,6 +39,7 @@ _SQL = re.compile(r"\b(password)\s+'([^'\n]+)'", re.IGNORECASE)
 _OPTION = re.compile(r"-{0,2}([\w.\-]+)=(.+)", re.DOTALL)
 
 
+@lru_cache(maxsize=4096)
 def names_secret(name: str, bare_key: bool = True) -> bool:
     """Whether a name says that its value is a secret (`DB_PASSWORD`, `apiKey`); `ACCESS_KEY` is a user's name.
 
@@ -62,6 +64,7 @@ def looks_random(value: str) -> bool:
     return -sum(n / length * math.log2(n / length) for n in counts) >= 3.5
 
 
+@lru_cache(maxsize=4096)
 def by_form(text: str) -> str:
     """What kind of secret a text holds whatever it is called, or nothing."""
     if any(not refers(match[1]) for match in _USER_INFO.finditer(text)):
@@ -93,6 +96,7 @@ def in_words(words: Sequence[str]) -> str:
     return ""
 
 
+@lru_cache(maxsize=1024)  # the same programs go along with many jobs
 def in_text(text: str) -> str:
     """Where a file's text holds a secret, or nothing."""
     for pattern in (_QUOTED, _SQL):

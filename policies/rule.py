@@ -120,12 +120,12 @@ class Finding:
     def sentence(self) -> str:
         """What is wrong. Should a detail quote a secret, it is masked."""
         detail = self.detail
-        for secret in sorted(secrets_in(self.resource.props), key=len, reverse=True):
-            detail = detail.replace(secret, "***")
         if self.outcome == "error":
             return f"the rule itself failed ({detail}), so this resource is unchecked"
         if self.outcome == "unknown":
             return f"can't be decided, because `{detail}` is not known"
+        for secret in sorted(secrets_in(self.resource.props), key=len, reverse=True) if detail else ():
+            detail = detail.replace(secret, "***")
         said = f" ({detail})" if detail else ""
         return f"{self.rule.what.rstrip('.')}{said}"
 

@@ -12,16 +12,16 @@ from components.base import SEPARATOR, Context, technologies
 from components.errors import Refused, UserError, near
 from components.targets import StackSettings, Target
 from stacks.check import product_errors
+from stacks.configuration import STACKS, stack_config, stack_secrets
 from stacks.images import read_images
 from stacks.manifest import Environment, InputPort, Mesh, read_mesh
 from stacks.manifests import Manifests, nearest
 from stacks.manifests import domains as domains_of
+from stacks.personal import Personal
 from stacks.planned import Offered, Planned
 from templates.document import load
 
-STACKS = Path(__file__).resolve().parent
 TEMPLATES = STACKS.parent / "templates"
-PREFIX = "meshwright:"
 
 
 class Domain:
@@ -51,6 +51,7 @@ class Domain:
         if not (stacks / self.name).is_dir():
             raise UserError(f"there is no domain `{self.name}`", hint=nearest(self.name, stacks))
         self.manifests = manifests or Manifests(stacks, templates)
+        self.personal = Personal(self.manifests)
         self.products: tuple[Planned, ...] = tuple(self._planned())
 
     def needed(self, names: Collection[str]) -> tuple[Planned, ...]:
@@ -166,34 +167,6 @@ class Domain:
 def domains(stacks: Path = STACKS) -> list[str]:
     """The names of all domains: folders of the stacks folder that hold a manifest."""
     return domains_of(stacks)
-
-
-def stack_config(stack: str, stacks: Path = STACKS) -> dict[str, Any]:
-    """The plain `meshwright:` keys of a stack file, without the prefix; empty where there is no file."""
-    return {key: value for key, value in _configured(stack, stacks).items() if not _secure(value)}
-
-
-def stack_secrets(stack: str, stacks: Path = STACKS) -> list[str]:
-    """The names of its secret ones."""
-    return [key for key, value in _configured(stack, stacks).items() if _secure(value)]
-
-
-def _secure(value: Any) -> bool:
-    return isinstance(value, dict) and "secure" in value
-
-
-def _configured(stack: str, stacks: Path) -> dict[str, Any]:
-    file = stacks / f"Pulumi.{stack}.yaml"
-    if not file.is_file():
-        return {}
-    document = load(file)
-    config: Any = document.data or {}
-    for path in ((), ("config",)):
-        config = config.get("config") or {} if path else config
-        if not isinstance(config, dict):
-            where = "`config`" if path else "the file"
-            raise Refused([document.error(f"{where} holds no mapping of names to values", *path)])
-    return {key.removeprefix(PREFIX): value for key, value in config.items() if key.startswith(PREFIX)}
 
 
 __all__ = ["Domain", "Planned", "domains", "stack_config", "stack_secrets"]

@@ -64,6 +64,8 @@ class OutputPort(Model):
     description: str = ""
     contract: str | None = None
     schema_: tuple[Table, ...] = Field(default=(), alias="schema")
+    personal_data: Literal["aggregated", "masked", "dropped"] | None = None
+    """How personal data that the product read was removed from what it offers here."""
 
     @pydantic.model_validator(mode="after")
     def _one_contract(self) -> OutputPort:
@@ -90,6 +92,19 @@ class Budget(Model):
     currency: Literal["EUR", "USD"] = "USD"
 
 
+class PersonalData(Model):
+    """What the product keeps personal data for, by which lawful basis (GDPR Art. 6), and how long."""
+
+    purpose: str = ""
+    lawful_basis: (
+        Literal["consent", "contract", "legal-obligation", "vital-interests", "public-task", "legitimate-interests"]
+        | None
+    ) = None
+    retention_days: int | None = Field(default=None, gt=0)
+    masked: bool = False
+    """Nobody can be recognised in it: pseudonyms, or made-up persons."""
+
+
 class Manifest(Model):
     """A data product."""
 
@@ -111,6 +126,7 @@ class Manifest(Model):
     dashboards: tuple[str, ...] = ()
     schedule: Schedule | None = None
     budget: Budget | None = None
+    personal_data: PersonalData | None = None
     implementations: dict[str, str] = {}
     import_: dict[str, str] = Field(default={}, alias="import")
     """A component's key -> the id of the cloud resource that is there already and becomes it."""

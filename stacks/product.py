@@ -22,6 +22,8 @@ class ProductArgs:
     template: str
     estimate: Mapping[str, Any]
     budget: Mapping[str, Any] | None
+    personal_data: Mapping[str, Any] | None = None
+    """Its section of the manifest, and the ways on which personal data came here; None where it holds none."""
     input_ports: tuple[str, ...] = ()
     contracts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Of each port that offers tables: those its contract promises."""
@@ -57,6 +59,7 @@ class Product(Component[ProductArgs, ProductOutputs]):
             "template": args.template,
             "estimate": args.estimate,
             "budget": args.budget,
+            "personalData": args.personal_data,
             "inputPorts": list(args.input_ports),
             "ports": {name: {"contract": list(tables)} for name, tables in args.contracts.items()},
             "tags": tags.as_map(),

@@ -18,6 +18,7 @@ from components.targets import Target, load
 from policies import prices
 from stacks.domain import Domain, Planned
 from stacks.manifest import InputPort
+from stacks.personal import declared, places
 from stacks.product import Product, ProductArgs
 from stacks.record import record_of
 from stacks.recording import Recorded, record
@@ -162,6 +163,7 @@ class Declaration:
             template=planned.template.reference,
             estimate=self.estimates.get(planned.name, {}),
             budget=budget,
+            personal_data=self._personal(planned),
             input_ports=tuple(port.from_ for port in model.input_ports),
             contracts={
                 name: tuple(table.name for table in planned.contracts.get(name, ()))
@@ -171,6 +173,11 @@ class Declaration:
             build=build,
         )
         return Product(planned.name, args, self.domain.context(planned, self.target))
+
+    def _personal(self, planned: Planned) -> dict[str, Any] | None:
+        ways = self.domain.personal.ways(planned.written)
+        own = {self.domain.name: str(self.values.get("region") or "")}
+        return declared(planned.written, ways, places(ways, self.domain.environment, self.domain.stacks) | own)
 
     def _input(self, product: Component[Any, Any], port: InputPort) -> Port:
         domain, name, output = port.parts

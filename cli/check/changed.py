@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +13,9 @@ from templates.document import load
 
 EVERYTHING = ("components/", "policies/", "providers/", "stacks/mesh.yaml", "stacks/budgets.yaml", "pyproject.toml")
 """Prefixes of paths that every product depends on; Python files of stacks/ and templates/ are among them."""
+
+
+MANIFEST = re.compile(r"stacks/[^/]+/[^/.]+\.yaml")
 
 
 def affected(root: Path, since: str, stacks: Iterable[str]) -> dict[str, frozenset[str]]:
@@ -27,15 +31,13 @@ def affected(root: Path, since: str, stacks: Iterable[str]) -> dict[str, frozens
     manifests = Manifests(root / "stacks", root / "templates")
     domains = sorted({file.parent.name for file in (root / "stacks").glob("*/*.yaml")})
     templates = _templates(root / "templates", paths)
-    touched = {
-        f"{domain}/{file.stem}"
-        for domain in domains
-        for file in manifest_files(root / "stacks" / domain)
-        if any(
-            path == f"stacks/{domain}/{file.name}" or path.startswith(f"stacks/{domain}/{file.stem}") for path in paths
-        )
-        or _template(file) in templates
-    }
+    names = {w.file: w.model.name for domain in domains for w in manifests.of(domain).values()}
+    # A manifest that was taken away, or can't be read, is known by its file alone.
+    touched = {f"{Path(path).parent.name}/{Path(path).stem}" for path in paths if MANIFEST.fullmatch(path)}
+    for domain in domains:
+        for file in manifest_files(root / "stacks" / domain):
+            if _template(file) in templates or any(_belongs(path, file) for path in paths):
+                touched.add(f"{domain}/{names.get(file, file.stem)}")
     reads = {
         written.name: {"/".join(port.parts[:2]) for port in written.model.input_ports}
         for domain in domains
@@ -49,6 +51,17 @@ def affected(root: Path, since: str, stacks: Iterable[str]) -> dict[str, frozens
         for stack in every
         if stack not in whole
     }
+
+
+def _belongs(path: str, manifest: Path) -> bool:
+    """Whether a path is a manifest, or stands in its folder; without one the domain's folder holds its files."""
+    domain = f"stacks/{manifest.parent.name}"
+    if path == f"{domain}/{manifest.name}" or path.startswith(f"{domain}/{manifest.stem}/"):
+        return True
+    if not path.startswith(f"{domain}/") or manifest.with_suffix("").is_dir():
+        return False
+    head = path.split("/")[2]
+    return not MANIFEST.fullmatch(path) and not (manifest.parent / f"{head}.yaml").is_file()
 
 
 def changed(root: Path, since: str) -> list[str]:
@@ -89,7 +102,7 @@ def _templates(folder: Path, paths: Iterable[str]) -> set[str]:
             data = load(file).data
         except Refused:
             continue
-        extends[file.stem] = str((data or {}).get("extends") or "").partition("@")[0]
+        extends[file.stem] = str(data.get("extends") or "").partition("@")[0] if isinstance(data, dict) else ""
     while grown := {name for name, base in extends.items() if name not in found and base in found}:
         found |= grown
     return found

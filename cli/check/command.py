@@ -24,6 +24,7 @@ def check(
     environment: str,
     since: str,
     fail_on: str,
+    state: Path | None,
     files: dict[str, Path | None],
     *,
     as_json: bool,
@@ -31,23 +32,19 @@ def check(
     """Check, say what was found, end with 1 where it stops a pull request and 2 where something can't be checked."""
     start = time.monotonic()
     current = project.here()
-    found = stacks(current, environment)
-    only = {}
-    if names:
-        only = _named(names, found, current.stacks)
-        found = [stack for stack in found if stack in only]
-    if since:
-        touched = affected(current.root, since, found)
-        found = [stack for stack in found if touched.get(stack, frozenset({""}))]
-        only = {stack: _both(only.get(stack), touched.get(stack)) for stack in found}
-    limits = {stack: products for stack, products in only.items() if products is not None}
     try:
         dispatcher = Dispatcher(rules=rule.all_rules(), levels=levels.current())
         ratecard.current()
     except ValueError as error:
         raise UserError(str(error)) from None
-    checker = Checker(root=current.root, dispatcher=dispatcher, today=datetime.date.today(), only=limits)
-    report = checker.check(found)
+    if state is not None:
+        if names or since or environment:
+            raise UserError("`--state` checks a whole state; it goes with no product, environment or git ref")
+        from cli.check.state import check_state
+
+        report = check_state(state, dispatcher, current.root)
+    else:
+        report = _programs(current, dispatcher, names, environment, since)
     _write(report, files)
     if as_json:
         output.document(report.plain())
@@ -59,6 +56,24 @@ def check(
         sys.exit(2)
     if report.fails(fail_on):
         sys.exit(1)
+
+
+def _programs(
+    current: project.Project, dispatcher: Dispatcher, names: list[str], environment: str, since: str
+) -> Report:
+    """A report on the programs of all stacks that are meant."""
+    found = stacks(current, environment)
+    only = {}
+    if names:
+        only = _named(names, found, current.stacks)
+        found = [stack for stack in found if stack in only]
+    if since:
+        touched = affected(current.root, since, found)
+        found = [stack for stack in found if touched.get(stack, frozenset({""}))]
+        only = {stack: _both(only.get(stack), touched.get(stack)) for stack in found}
+    limits = {stack: products for stack, products in only.items() if products is not None}
+    checker = Checker(root=current.root, dispatcher=dispatcher, today=datetime.date.today(), only=limits)
+    return checker.check(found)
 
 
 def stacks(current: project.Project, environment: str) -> list[str]:

@@ -33,7 +33,7 @@ def resources(graph: Iterable[Recorded], stack: str, levels: Levels) -> Iterator
 def plain(value: Any) -> tuple[Any, bool]:
     """The value with UNKNOWN in place of symbols and of what is computed, and whether there was any."""
     if isinstance(value, str):
-        unknown = value == COMPUTED or ("${" in value and SYMBOL.search(value) is not None)
+        unknown = COMPUTED in value or ("${" in value and SYMBOL.search(value) is not None)
         return (UNKNOWN if unknown else value), unknown
     if isinstance(value, Mapping):
         pairs = {key: plain(item) for key, item in value.items()}

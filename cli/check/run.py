@@ -53,7 +53,7 @@ class Checker:
         sizes = {name: len(manifest_files(self.stacks / name.rpartition("-")[0])) for name in every}
         workers = min(os.cpu_count() or 1, len(every))
         if workers < 2 or sum(sizes.values()) < PARALLEL:
-            return merged(list(self._each(every)))
+            return merged(self.each(every))
         import multiprocessing
 
         shares: list[list[str]] = [[] for _ in range(workers)]
@@ -61,16 +61,23 @@ class Checker:
             min(shares, key=lambda share: sum(sizes[one] for one in share)).append(name)
         warm(self.stacks, every)
         gc.freeze()
-        with multiprocessing.get_context("fork").Pool(workers) as pool:
-            found = {report.stacks[0]: report for part in pool.map(self._share, shares, chunksize=1) for report in part}
+        # What a forked process is started with is not copied through a pipe.
+        with multiprocessing.get_context("fork").Pool(workers, _keep, (self,)) as pool:
+            found = {report.stacks[0]: report for part in pool.map(_share, shares, chunksize=1) for report in part}
         return merged([found[name] for name in every])
 
-    def _share(self, names: list[str]) -> list[Report]:
-        return list(self._each(names))
-
-    def _each(self, names: list[str]) -> Iterable[Report]:
+    def each(self, names: list[str]) -> list[Report]:
+        """Several stacks, one after another."""
         manifests = Manifests(self.stacks, self.root / "templates")
-        return (self._stack(name, manifests) for name in names)
+        reports = []
+        gc.disable()  # a graph is full of cycles, and is garbage as a whole
+        try:
+            for name in names:
+                reports.append(self._stack(name, manifests))
+                gc.collect()
+        finally:
+            gc.enable()
+        return reports
 
     def _stack(self, name: str, manifests: Manifests) -> Report:
         """One stack; what can't be recorded is told as mistakes."""
@@ -165,9 +172,21 @@ class Checker:
     def _shown(self, file: Path) -> str:
         """A file as a reader of the repository knows it."""
         try:
-            return file.resolve().relative_to(self.root.resolve()).as_posix()
+            return file.relative_to(self.root).as_posix()
         except ValueError:
             return str(file)
+
+
+_kept: list[Checker] = []
+"""The checker of a forked process."""
+
+
+def _keep(checker: Checker) -> None:
+    _kept[:] = [checker]
+
+
+def _share(names: list[str]) -> list[Report]:
+    return _kept[0].each(names)
 
 
 def warm(stacks: Path, names: Iterable[str]) -> None:

@@ -25,8 +25,11 @@ from docker.types import Mount
 USER = 10001
 """The user of our images (components/targets/containers.py)."""
 DATA, FILES, SECRETS = "/data", "/files", "/run/secrets"
-OPEN = f'for file in {SECRETS}/*; do [ -f "$file" ] && export "${{file##*/}}=$(cat "$file")"; done; exec "$@"'
-"""Makes environment variables of the files: values given by `docker run -e` could be read by `docker inspect`."""
+OPEN = (
+    f'for file in {SECRETS}/*; do [ -f "$file" ] || continue; '
+    'text=$(cat "$file"; echo .); export "${file##*/}=${text%?}"; done; exec "$@"'
+)
+"""Makes environment variables of the files, each as it is: `docker inspect` shows what `docker run -e` is given."""
 GRACE = 3
 """Seconds that a container has to end by itself; the runner gives us five."""
 OWNER = "meshwright.job"
