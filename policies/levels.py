@@ -1,18 +1,19 @@
-"""What a finding does by severity and environment, and the caps: `levels.yaml`, read strictly."""
+"""What a finding does by severity and environment, the caps, and what is allowed: `levels.yaml`, read strictly."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Literal, cast, get_args
 
 import yaml
 
-from policies.rule import Severity
+from policies.rule import Resource, Severity
 
 Level = Literal["mandatory", "advisory", "disabled"]
+_Pairs = dict[str, tuple[yaml.Node, yaml.Node]]
 FILE = Path(__file__).with_name("levels.yaml")
 DEFAULT = "default"
 
@@ -22,12 +23,23 @@ class LevelsError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Allowed:
+    """What an environment may use, as patterns (`eu-*`). None, or a type without a row in `skus`: anything."""
+
+    regions: tuple[str, ...] | None = None
+    registries: tuple[str, ...] | None = None
+    skus: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Patterns of sizes by type token."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Levels:
     """Levels by environment and severity; `caps` in `currency` a month."""
 
     rows: Mapping[str, Mapping[Severity, Level]]
     caps: Mapping[str, float]
     currency: str
+    allows: Mapping[str, Allowed] = field(default_factory=dict)
 
     @property
     def environments(self) -> frozenset[str]:
@@ -42,6 +54,12 @@ class Levels:
         """The most that one resource may cost in a month."""
         return self.caps.get(environment, self.caps[DEFAULT])
 
+    def allowed(self, environment: str) -> Allowed:
+        """What an environment may use. A key of its own row stands instead of the default row's."""
+        common, own = self.allows.get(DEFAULT, Allowed()), self.allows.get(environment, Allowed())
+        given = {key: value for key, value in vars(own).items() if value}
+        return replace(common, **given)
+
     def environment(self, urn: str, tags: Mapping[str, object]) -> str:
         """A resource's environment: by its stack's name (`sales-prod`), since tags are written by hand, else by tag."""
         stack = urn.split("::")[0].rsplit(":", 1)[-1].rsplit("-", 1)[-1]
@@ -51,12 +69,24 @@ class Levels:
         return tag if isinstance(tag, str) else ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Allowing(Resource):
+    """A resource for fixtures, with lists of its own, so that they hold whatever `levels.yaml` says."""
+
+    allowed: Allowed
+
+
+def allowed(resource: Resource) -> Allowed:
+    """What a resource's environment may use."""
+    return resource.allowed if isinstance(resource, Allowing) else current().allowed(resource.environment)
+
+
 @cache
 def current(file: Path = FILE) -> Levels:
     """The levels of a file; a mistake in it stops, it never widens what is allowed."""
     reader = _Reader(file)
     top = reader.mapping(reader.root())
-    reader.only(top, ("levels", "currency", "monthlyCapPerResource"))
+    reader.only(top, ("levels", "currency", "monthlyCapPerResource"), optional=("allowed",))
     rows: dict[str, Mapping[Severity, Level]] = {}
     for name, (row, _) in reader.mapping(top["levels"][0]).items():
         cells = reader.mapping(row)
@@ -66,12 +96,25 @@ def current(file: Path = FILE) -> Levels:
             for severity, (cell, _) in cells.items()
         }
     caps = {name: reader.amount(cell) for name, (cell, _) in reader.mapping(top["monthlyCapPerResource"][0]).items()}
-    for section, found in (("levels", set(rows)), ("monthlyCapPerResource", set(caps))):
-        if DEFAULT not in found:
+    allows = {name: _allowed(reader, row) for name, (row, _) in _section(reader, top, "allowed").items()}
+    for section, found in (("levels", set(rows)), ("monthlyCapPerResource", set(caps)), ("allowed", set(allows))):
+        if DEFAULT not in found and section != "allowed":
             raise reader.error(top[section][0], f"`{section}` has no `{DEFAULT}`")
         for name in found - {DEFAULT} - set(rows):
             raise reader.error(top[section][0], f"`{name}` is no environment of `levels`")
-    return Levels(rows=rows, caps=caps, currency=reader.text(top["currency"][0]))
+    return Levels(rows=rows, caps=caps, currency=reader.text(top["currency"][0]), allows=allows)
+
+
+def _section(reader: _Reader, top: _Pairs, name: str) -> _Pairs:
+    return reader.mapping(top[name][0]) if name in top else {}
+
+
+def _allowed(reader: _Reader, row: yaml.Node) -> Allowed:
+    cells = reader.mapping(row)
+    reader.only(cells, (), optional=("regions", "registries", "skus"))
+    lists = {name: reader.words(cells[name][0]) for name in ("regions", "registries") if name in cells}
+    skus = {token: reader.words(cell) for token, (cell, _) in _section(reader, cells, "skus").items()}
+    return Allowed(**lists, skus=skus)
 
 
 class _Reader:
@@ -93,11 +136,11 @@ class _Reader:
             raise LevelsError(f"{self.file}:1: the file is empty")
         return node
 
-    def mapping(self, node: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+    def mapping(self, node: yaml.Node) -> _Pairs:
         """Key -> (value, key) nodes; a repeated key is a mistake."""
         if not isinstance(node, yaml.MappingNode):
             raise self.error(node, "a map is expected here")
-        pairs: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        pairs: _Pairs = {}
         for key, value in node.value:
             name = self.text(key)
             if name in pairs:
@@ -106,11 +149,11 @@ class _Reader:
         return pairs
 
     def only(
-        self, pairs: Mapping[str, tuple[yaml.Node, yaml.Node]], known: tuple[str, ...], complete: bool = True
+        self, pairs: _Pairs, known: tuple[str, ...], complete: bool = True, optional: tuple[str, ...] = ()
     ) -> None:
         for name, (_, key) in pairs.items():
-            if name not in known:
-                raise self.error(key, f"`{name}` is not known here; known are {', '.join(known)}")
+            if name not in known + optional:
+                raise self.error(key, f"`{name}` is not known here; known are {', '.join(known + optional)}")
         for name in self._missing(pairs, known) if complete else ():
             line = next(iter(pairs.values()))[1].start_mark.line + 1 if pairs else 1
             raise LevelsError(f"{self.file}:{line}: `{name}` is missing")
@@ -129,6 +172,11 @@ class _Reader:
         if text not in known:
             raise self.error(node, f"`{text}` is not known; known are {', '.join(known)}")
         return text
+
+    def words(self, node: yaml.Node) -> tuple[str, ...]:
+        if not isinstance(node, yaml.SequenceNode) or not node.value:
+            raise self.error(node, "a list of words is expected here; leave the key out to allow anything")
+        return tuple(self.text(item) for item in node.value)
 
     def amount(self, node: yaml.Node) -> float:
         try:

@@ -13,7 +13,7 @@ from cli.check.changed import affected
 from cli.check.report import Report
 from cli.check.run import Checker
 from components.errors import UserError, near
-from policies import levels, ratecard, rule
+from policies import budgets, levels, ratecard, rule, waivers
 from policies.dispatch import Dispatcher
 from stacks.domain import domains
 from stacks.manifest import read_mesh
@@ -33,8 +33,10 @@ def check(
     start = time.monotonic()
     current = project.here()
     try:
-        dispatcher = Dispatcher(rules=rule.all_rules(), levels=levels.current())
+        today = datetime.date.today()
+        dispatcher = Dispatcher(rule.all_rules(), levels.current(), waivers.current(), today)
         ratecard.current()
+        budgets.read(current.stacks / "budgets.yaml")
     except ValueError as error:
         raise UserError(str(error)) from None
     if state is not None:
@@ -45,7 +47,7 @@ def check(
         report = check_state(state, dispatcher, current.root)
     else:
         report = _programs(current, dispatcher, names, environment, since)
-    _write(report, files)
+    _write(report, files, fail_on)
     if as_json:
         output.document(report.plain())
     else:
@@ -72,7 +74,8 @@ def _programs(
         found = [stack for stack in found if touched.get(stack, frozenset({""}))]
         only = {stack: _both(only.get(stack), touched.get(stack)) for stack in found}
     limits = {stack: products for stack, products in only.items() if products is not None}
-    checker = Checker(root=current.root, dispatcher=dispatcher, today=datetime.date.today(), only=limits)
+    whole = not (names or since or environment)
+    checker = Checker(root=current.root, dispatcher=dispatcher, today=dispatcher.today, only=limits, part=not whole)
     return checker.check(found)
 
 
@@ -114,7 +117,7 @@ def _both(first: frozenset[str] | None, second: frozenset[str] | None) -> frozen
     return first & second
 
 
-def _write(report: Report, files: dict[str, Path | None]) -> None:
+def _write(report: Report, files: dict[str, Path | None], fail_on: str) -> None:
     """The report in other forms."""
     for form, file in files.items():
         if file is None:
@@ -130,7 +133,7 @@ def _write(report: Report, files: dict[str, Path | None]) -> None:
         else:
             from cli.check.markdown import comment
 
-            text = comment(report)
+            text = comment(report, fail_on=fail_on)
         try:
             file.write_text(text, encoding="utf-8")
         except OSError as error:

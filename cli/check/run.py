@@ -6,15 +6,18 @@ import datetime
 import gc
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from cli.check.graph import resources
 from cli.check.report import Checked, Found, Level, Mistake, Report, merged
+from cli.check.verdict import by_level, found_of
 from components.base import SEPARATOR
 from components.errors import Refused, UserError
+from policies import budgets
 from policies.dispatch import Dispatcher
 from policies.rule import Finding
+from policies.waivers import Waiver
 from stacks.domain import Domain, stack_config
 from stacks.manifests import Manifests, manifest_files
 from stacks.planned import Planned
@@ -39,8 +42,10 @@ class Checker:
     root: Path
     dispatcher: Dispatcher
     today: datetime.date
-    only: Mapping[str, frozenset[str]]
+    only: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Stack -> products; a stack that is missing is checked whole."""
+    part: bool = False
+    """Whether whole stacks are left out: then nothing is said of what all cost together."""
 
     @property
     def stacks(self) -> Path:
@@ -53,7 +58,7 @@ class Checker:
         sizes = {name: len(manifest_files(self.stacks / name.rpartition("-")[0])) for name in every}
         workers = min(os.cpu_count() or 1, len(every))
         if workers < 2 or sum(sizes.values()) < PARALLEL:
-            return merged(self.each(every))
+            return self._whole(self.each(every))
         import multiprocessing
 
         shares: list[list[str]] = [[] for _ in range(workers)]
@@ -63,8 +68,34 @@ class Checker:
         gc.freeze()
         # What a forked process is started with is not copied through a pipe.
         with multiprocessing.get_context("fork").Pool(workers, _keep, (self,)) as pool:
-            found = {report.stacks[0]: report for part in pool.map(_share, shares, chunksize=1) for report in part}
-        return merged([found[name] for name in every])
+            parts = pool.map(_share, shares, chunksize=1)
+        self.dispatcher.waivers.matched.update(waiver for _, matched in parts for waiver in matched)
+        found = {report.stacks[0]: report for reports, _ in parts for report in reports}
+        return self._whole([found[name] for name in every])
+
+    def _whole(self, reports: list[Report]) -> Report:
+        """All stacks as one; if none was left out, also what they cost together, and which waivers matched nothing."""
+        whole = merged(reports)
+        if self.only or self.part:
+            return whole
+        waivers = self.dispatcher.waivers
+        place = self._shown(waivers.file)
+        notes = [f"{place}:{w.line}: the waiver of {w.rule} matched nothing: it can go" for w in waivers.unused()]
+        return replace(whole, findings=(*whole.findings, *self._budgets(whole)), notes=(*whole.notes, *notes))
+
+    def _budgets(self, whole: Report) -> list[Found]:
+        """Findings on what domains and environments cost together."""
+        file, found = self.stacks / "budgets.yaml", []
+        for budget in budgets.read(file):
+            own = [one for one in whole.products if budget.covers(*one.stack.rpartition("-")[::2])]
+            paid = sum(one.monthly for one in own)
+            resource = budgets.summed(budget, paid, own[0].currency if own else budget.currency, self.today)
+            for level, several in by_level(self.dispatcher.judge(resource, preview=True)):
+                found += [
+                    found_of(finding, level, waiver, product="", stack="", file=self._shown(file), line=budget.line)
+                    for finding, waiver in several
+                ]
+        return found
 
     def each(self, names: list[str]) -> list[Report]:
         """Several stacks, one after another."""
@@ -101,13 +132,8 @@ class Checker:
             planned = by_name.get(resource.name.split(SEPARATOR)[0])
             if wanted is not None and (planned is None or planned.name not in wanted):
                 continue
-            verdict = self.dispatcher.judge(resource, preview=True)
-            levels: tuple[tuple[Level, tuple[Finding, ...]], ...] = (
-                ("mandatory", verdict.mandatory),
-                ("advisory", verdict.advisory),
-                ("deferred", verdict.deferred),
-            )
-            findings += [self._found(finding, level, domain, planned) for level, said in levels for finding in said]
+            for level, several in by_level(self.dispatcher.judge(resource, preview=True)):
+                findings += [self._found(finding, level, waiver, domain, planned) for finding, waiver in several]
         products = [
             self._checked(planned, domain, program, estimates[planned.name])
             for planned in domain.products
@@ -121,32 +147,19 @@ class Checker:
             findings=tuple(findings),
         )
 
-    def _found(self, finding: Finding, level: Level, domain: Domain, planned: Planned | None) -> Found:
+    def _found(self, finding: Finding, level: Level, waiver: str, domain: Domain, planned: Planned | None) -> Found:
         file, line = self._place(finding, domain, planned)
-        return Found(
-            rule=finding.rule.id,
-            name=finding.rule.name,
-            severity=finding.rule.severity,
-            level=level,
-            outcome=finding.outcome,
-            what=finding.sentence,
-            fix=finding.rule.fix,
-            product=f"{domain.name}/{planned.name}" if planned is not None else "",
-            stack=domain.stack,
-            resource=finding.resource.name,
-            type=finding.resource.type,
-            file=self._shown(file),
-            line=line,
-        )
+        product = f"{domain.name}/{planned.name}" if planned is not None else ""
+        return found_of(finding, level, waiver, product=product, stack=domain.stack, file=self._shown(file), line=line)
 
     def _place(self, finding: Finding, domain: Domain, planned: Planned | None) -> tuple[Path, int]:
         """Where somebody would mend it: a line of the manifest, or the stack file for what products share."""
         if planned is None:
             return domain.stacks / f"Pulumi.{domain.stack}.yaml", 1
         document = planned.written.document
-        for field in (*FIELDS.get(finding.rule.id.split("-")[0], ()), "template"):
-            if (field,) in document.lines:
-                return planned.written.file, document.lines[(field,)]
+        for name in (*FIELDS.get(finding.rule.id.split("-")[0], ()), "template"):
+            if (name,) in document.lines:
+                return planned.written.file, document.lines[(name,)]
         return planned.written.file, 1
 
     def _checked(self, planned: Planned, domain: Domain, program: Program, estimate: Mapping[str, object]) -> Checked:
@@ -185,8 +198,9 @@ def _keep(checker: Checker) -> None:
     _kept[:] = [checker]
 
 
-def _share(names: list[str]) -> list[Report]:
-    return _kept[0].each(names)
+def _share(names: list[str]) -> tuple[list[Report], set[Waiver]]:
+    reports = _kept[0].each(names)
+    return reports, _kept[0].dispatcher.waivers.matched
 
 
 def warm(stacks: Path, names: Iterable[str]) -> None:

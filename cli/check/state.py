@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.check.report import Found, Level, Report
+from cli.check.verdict import by_level, found_of
 from components.base import SEPARATOR
 from components.errors import UserError
 from policies.dispatch import Dispatcher
@@ -28,14 +29,8 @@ def check_state(file: Path, dispatcher: Dispatcher, root: Path) -> Report:
     domain = stack.rpartition("-")[0]
     findings: list[Found] = []
     for resource in found:
-        verdict = dispatcher.judge(resource, preview=False)
-        said: tuple[tuple[Level, tuple[Finding, ...]], ...] = (
-            ("mandatory", verdict.mandatory),
-            ("advisory", verdict.advisory),
-        )
-        findings += [
-            _found(finding, level, domain, stack, file, root) for level, several in said for finding in several
-        ]
+        for level, several in by_level(dispatcher.judge(resource, preview=False)):
+            findings += [_found(finding, level, waiver, domain, stack, file, root) for finding, waiver in several]
     return Report(stacks=(stack,), resources=len(found), rules=len(dispatcher.rules), findings=tuple(findings))
 
 
@@ -70,22 +65,10 @@ def plain(value: Any) -> Any:
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
-def _found(finding: Finding, level: Level, domain: str, stack: str, file: Path, root: Path) -> Found:
+def _found(finding: Finding, level: Level, waiver: str, domain: str, stack: str, file: Path, root: Path) -> Found:
     product = finding.resource.name.split(SEPARATOR)[0]
     manifest = root / "stacks" / domain / f"{product}.yaml"
     own = manifest.is_file()
-    return Found(
-        rule=finding.rule.id,
-        name=finding.rule.name,
-        severity=finding.rule.severity,
-        level=level,
-        outcome=finding.outcome,
-        what=finding.sentence,
-        fix=finding.rule.fix,
-        product=f"{domain}/{product}" if own else "",
-        stack=stack,
-        resource=finding.resource.name,
-        type=finding.resource.type,
-        file=manifest.relative_to(root).as_posix() if own else str(file),
-        line=1,
-    )
+    place = manifest.relative_to(root).as_posix() if own else str(file)
+    name = f"{domain}/{product}" if own else ""
+    return found_of(finding, level, waiver, product=name, stack=stack, file=place, line=1)

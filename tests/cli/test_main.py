@@ -32,7 +32,7 @@ def mesh(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_help_names_every_command(tmp_path: Path) -> None:
     done = mesh(tmp_path, "--help")
     assert done.returncode == 0
-    for command in (*COMMANDS, "new", "catalogue", "dashboards", "images", "init"):
+    for command in (*COMMANDS, "new", "catalogue", "ci", "dashboards", "images", "init"):
         assert command in done.stdout
 
 
@@ -56,7 +56,7 @@ ALL = list(commands(typer.main.get_command(app)))
 
 
 def test_the_list_of_commands_is_whole() -> None:
-    assert {words[0] for words in ALL} == {*COMMANDS, "new", "catalogue", "dashboards", "images", "init"}
+    assert {words[0] for words in ALL} == {*COMMANDS, "new", "catalogue", "ci", "dashboards", "images", "init"}
 
 
 @pytest.mark.parametrize("words", ALL, ids=" ".join)

@@ -11,7 +11,7 @@ import pytest
 from cli.check import run
 from cli.check.report import Report
 from cli.check.run import Checker
-from policies import levels
+from policies import levels, waivers
 from policies.dispatch import Dispatcher
 from policies.rule import Rule, all_rules, example
 from tests.conftest import TODAY, LittleMesh
@@ -55,7 +55,8 @@ def test_a_sound_product_has_no_finding_and_its_price(little: LittleMesh) -> Non
     assert not report.counted("mandatory")
     (product,) = report.products
     assert (product.name, product.target, product.file) == ("sales/orders", "local", "stacks/sales/orders.yaml")
-    assert 0 < product.monthly == round(sum(amount for _, amount in product.lines), 2) < 200
+    assert 0 < product.monthly < 200
+    assert sum(amount for _, amount in product.lines) == pytest.approx(product.monthly, abs=0.02)  # rounded each
     assert (product.budget, product.unpriced) == (200, ())
     assert report.resources > 10
 
@@ -137,7 +138,7 @@ def test_two_processes_say_what_one_says(little: LittleMesh, monkeypatch: pytest
 
     alone = checker(little).check(names)
     monkeypatch.setattr(run, "PARALLEL", 1)
-    monkeypatch.setattr(run.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     assert comparable(checker(little).check(names)) == comparable(alone)
     assert alone.counted("mandatory") >= 4
 
@@ -150,3 +151,70 @@ def test_the_day_decides_over_grants(little: LittleMesh) -> None:
     assert not checker(little).check(names).mistakes
     late = replace(checker(little), today=datetime.date(2027, 1, 2)).check(names)
     assert "ended on 2027-01-01" in late.mistakes[0].what
+
+
+BUDGETS = """\
+budgets:
+  - {{domain: sales, environment: dev, monthly: {0}, currency: USD, approvedBy: cfo@example.org, until: {1}}}
+  - {{environment: dev, monthly: 1000, currency: USD, approvedBy: cfo@example.org, until: 2027-06-30}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("monthly", "until", "rules"),
+    [("1000", "2027-01-31", []), ("1", "2027-01-31", ["COST-03"]), ("1000", "2026-11-24", ["COST-04"])],
+)
+def test_what_a_domain_costs_together_has_a_budget(
+    little: LittleMesh, monthly: str, until: str, rules: list[str]
+) -> None:
+    little.table("sales/orders", BUDGET)
+    little.table("sales/other", BUDGET)
+    little.write("stacks/budgets.yaml", BUDGETS.format(monthly, until))
+    report = checker(little).check([stack(little, "sales")])
+    sums = [found for found in report.findings if found.rule in ("COST-03", "COST-04")]
+    assert [found.rule for found in sums] == rules
+    for found in sums:
+        assert (found.resource, found.file, found.line) == ("domain sales in environment dev", "stacks/budgets.yaml", 2)
+        assert found.level == "mandatory"
+
+
+def test_a_part_of_the_mesh_is_not_held_against_the_budget_of_all(little: LittleMesh) -> None:
+    little.table("sales/orders", BUDGET)
+    little.write("stacks/budgets.yaml", BUDGETS.format(1, "2027-01-31"))
+    name = stack(little, "sales")
+    part = replace(checker(little), part=True).check([name])
+    assert not [found for found in part.findings if found.rule == "COST-03"]
+
+
+WAIVERS = """\
+waivers:
+  - rule: COST-02
+    {}
+    reason: a trial
+    owner: a@example.org
+    approvedBy: b@example.org
+    ticket: T-1
+    approved: 2026-11-01
+    expires: 2026-11-30
+"""
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_a_waived_finding_stops_nobody_and_one_that_matches_nothing_is_told(
+    little: LittleMesh, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    monkeypatch.setattr(run, "PARALLEL", 1)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
+    names = []
+    for domain in ("sales", "ops"):
+        little.table(f"{domain}/dear", "budget: {monthly: 0.5, currency: USD}\n")
+        names.append(stack(little, domain))
+    for product, waived, notes in (("sales/dear", 1, 0), ("sales/gone", 0, 1)):
+        file = little.write("waivers.yaml", WAIVERS.format(f"product: {product}"))
+        dispatcher = Dispatcher(all_rules(), levels.current(), waivers.current(file), TODAY)
+        report = Checker(root=little.root, dispatcher=dispatcher, today=TODAY).check(names)
+        assert report.counted("waived") == waived
+        assert [found.waiver for found in report.findings if found.waiver] == [
+            "waived until 2026-11-30 by a@example.org: a trial"
+        ] * waived
+        assert len(report.notes) == notes
