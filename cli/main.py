@@ -93,6 +93,22 @@ def check(
 
 
 @app.command()
+def cost(
+    names: Names = None,
+    env: Annotated[str, typer.Option("--env", "-e", help="One environment; all that have a stack if empty.")] = "",
+    diff: Annotated[
+        str, typer.Option("--diff", metavar="REF", help="The difference to the manifests of a git ref.")
+    ] = "",
+    svg: Annotated[Path | None, typer.Option("--svg", help="Draw it: a bar a product, a colour a component.")] = None,
+    json: Json = False,
+) -> None:
+    """Show what products cost in a month, by component; nothing is asked of a cloud."""
+    from cli.cost import cost
+
+    cost(names or [], env, diff, svg, as_json=json)
+
+
+@app.command()
 def destroy(
     names: Names = None,
     env: Env = "dev",

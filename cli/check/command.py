@@ -17,6 +17,7 @@ from policies import budgets, levels, ratecard, rule, waivers
 from policies.dispatch import Dispatcher
 from stacks.domain import domains
 from stacks.manifest import read_mesh
+from stacks.manifests import manifest_files
 
 
 def check(
@@ -64,16 +65,12 @@ def _programs(
     current: project.Project, dispatcher: Dispatcher, names: list[str], environment: str, since: str
 ) -> Report:
     """A report on the programs of all stacks that are meant."""
-    found = stacks(current, environment)
-    only = {}
-    if names:
-        only = _named(names, found, current.stacks)
-        found = [stack for stack in found if stack in only]
+    found, limits = limited(current, names, stacks(current, environment))
     if since:
         touched = affected(current.root, since, found)
         found = [stack for stack in found if touched.get(stack, frozenset({""}))]
-        only = {stack: _both(only.get(stack), touched.get(stack)) for stack in found}
-    limits = {stack: products for stack, products in only.items() if products is not None}
+        both = {stack: _both(limits.get(stack), touched.get(stack)) for stack in found}
+        limits = {stack: products for stack, products in both.items() if products is not None}
     whole = not (names or since or environment)
     checker = Checker(root=current.root, dispatcher=dispatcher, today=dispatcher.today, only=limits, part=not whole)
     return checker.check(found)
@@ -93,21 +90,29 @@ def stacks(current: project.Project, environment: str) -> list[str]:
     return found
 
 
-def _named(names: list[str], found: list[str], folder: Path) -> dict[str, frozenset[str] | None]:
-    """The stacks that names mean, each with the products that are meant, or None for all."""
+def limited(
+    current: project.Project, names: list[str], found: list[str], *, strict: bool = True
+) -> tuple[list[str], dict[str, frozenset[str]]]:
+    """The stacks that `[DOMAIN[/PRODUCT]]...` mean, and those of which not all products are meant."""
+    if not names:
+        return found, {}
     only: dict[str, frozenset[str] | None] = {}
+    known = domains(current.stacks)
     for name in names:
         domain, _, product = name.partition("/")
-        known = domains(folder)
-        if domain not in known:
+        if strict and domain not in known:
             raise UserError(f"there is no domain `{domain}`", hint=near(domain, known))
+        have = [file.stem for file in manifest_files(current.stacks / domain)]
+        if strict and product and product not in have:
+            raise UserError(f"domain `{domain}` has no product `{product}`", hint=near(product, have))
         meant = [stack for stack in found if stack.rpartition("-")[0] == domain]
-        if not meant:
+        if strict and not meant:
             raise UserError(f"domain `{domain}` has no stack", hint=f"mesh init stack {domain} --target local")
         for stack in meant:
             before = only.get(stack, frozenset())
             only[stack] = None if not product or before is None else before | {product}
-    return only
+    limits = {stack: products for stack, products in only.items() if products is not None}
+    return [stack for stack in found if stack in only], limits
 
 
 def _both(first: frozenset[str] | None, second: frozenset[str] | None) -> frozenset[str] | None:

@@ -20,7 +20,7 @@ from tests.conftest import LittleMesh
 
 MESH = str(Path(sys.executable).parent / "mesh")
 COMMANDS = (
-    *("up", "preview", "render", "check", "destroy", "run", "status"),
+    *("up", "preview", "render", "check", "cost", "destroy", "run", "status"),
     *("logs", "open", "credentials", "env", "schema", "rules"),
 )
 
