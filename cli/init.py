@@ -23,6 +23,8 @@ def stack(domain: str, environment: str, target: str, settings: list[str], *, ch
             hint=f"mesh init stack {domain} --target {target} {given}",
         )
     planned = Domain(name, stacks=current.stacks, templates=current.templates)
+    wanted = kind(planned.settings({"target": target, **values}))
+    wanted.refuse_unknown()
     file = current.stacks / f"Pulumi.{name}.yaml"
     config = {f"meshwright:{key}": value for key, value in {"target": target, **values}.items()}
     try:
@@ -32,7 +34,7 @@ def stack(domain: str, environment: str, target: str, settings: list[str], *, ch
         raise UserError("there is a stack file already", file=file, hint=f"pulumi config set ... -s {name}") from None
     output.out.print(f"wrote {file.relative_to(current.root)}", markup=False)
     if check:
-        kind(planned.settings({"target": target, **values})).authorised()
+        wanted.authorised()
         output.out.print(f"{target} lets this machine in\nnext: `mesh preview {domain} -e {environment}`", markup=False)
 
 

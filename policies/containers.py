@@ -1,10 +1,13 @@
-"""Rules on what a program consists of and how much of a machine it may take."""
+"""Rules on what a program of our own consists of and how much of a machine any program may take."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
+from policies.pods import MAIN, MISSES, PODS, Container, a_container, a_pod, a_run, a_task, an_app, each_container
 from policies.rule import Resource, Rule, example
+from policies.shapes import at
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._\-]*[A-Za-z0-9])?(?:\[[\w,.\- ]*\])?"
 _PIN = re.compile(rf"{_NAME}\s*===?\s*[0-9][A-Za-z0-9.!+_\-]*\s*(?:;[^;]*?)?(?:\\?\s+--hash[= ]\S+)*\s*\\?")
@@ -15,11 +18,33 @@ HASH = "0123456789abcdef" * 4
 
 
 def _unlimited(resource: Resource) -> str | None:
-    for key in ("cpu", "memoryMiB"):
+    for key in ("cpu", "memoryMiB") if resource.type in LIMITED else ():
         value = resource.props.get(key)
         if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
             return f"`{key}` is missing or not above zero"
-    return None
+    return _CONTAINERS(resource)
+
+
+def _boundless(*paths: str) -> Callable[[Container], str | None]:
+    def check(container: Container) -> str | None:
+        missing = next((path for path in paths if at(container.props, path) in (None, "", 0, "0")), None)
+        return f"`{missing}` is missing" if missing else None
+
+    return check
+
+
+def _boundless_task(container: Container) -> str | None:
+    """A bound of the whole task is one for its containers."""
+    whole = all(container.pod.get(key) for key in ("cpu", "memory"))
+    return None if whole else _boundless("cpu", "memory")(container)
+
+
+_CONTAINERS = each_container(
+    kubernetes=_boundless(*(f"resources.{kind}.{key}" for kind in ("requests", "limits") for key in ("cpu", "memory"))),
+    ecs=_boundless_task,
+    azure=_boundless("resources.cpu", "resources.memory"),
+    docker=_boundless("cpus", "memory"),
+)
 
 
 def _unpinned(resource: Resource) -> str | None:
@@ -48,15 +73,29 @@ MISSING_LIMITS = Rule(
     why="Without `cpu` and `memoryMiB` neither a neighbour nor a budget is safe.",
     fix="Give `cpu` and `memoryMiB` (in a manifest: `size`).",
     refs=("CKV_K8S_10", "CKV_K8S_11", "CKV_K8S_12", "CKV_K8S_13"),
-    reads=LIMITED,
+    reads=(*LIMITED, *(kind for kind in PODS if kind not in LIMITED)),
     violated=_unlimited,
-    passes=(example("mesh:index:Process", {"cpu": 0.5, "memoryMiB": 1024.0}),),
+    passes=(
+        example("mesh:index:Process", {"cpu": 0.5, "memoryMiB": 1024.0}),
+        a_pod(),
+        a_run(),
+        a_task(),
+        a_task({"cpu": 256.0, "memory": 512.0}, cpu=None, memory=None),
+        an_app(),
+        a_container(),
+        a_container(cpus=None, start=False),
+    ),
     fails=(
         example("mesh:index:Process", {"cpu": 1.0}),
         example("mesh:index:JobRun", {"memoryMiB": 1024.0}),
         example("mesh:index:PostgresServer", {"cpu": 0.0, "memoryMiB": 1024.0}),
+        a_pod(containers=[{**MAIN, "resources": {"limits": {"cpu": "1"}}}]),
+        a_run(containers=[{"name": "main"}]),
+        a_task(memory=None),
+        an_app({"resources": None}),
+        a_container(memory=None),
     ),
-    misses=("whether the limit is kept: on the local target it is a statement, not a cgroup",),
+    misses=("whether the limit is kept: on the local target it is a statement, not a cgroup", *MISSES),
 )
 
 UNPINNED_REQUIREMENT = Rule(

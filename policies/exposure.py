@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from policies.rule import Resource, Rule, example
+from policies.rule import UNKNOWN, Resource, Rule, example
+from policies.shapes import Check, at, either, every, examples, given, must, must_not, when
 
 SERVERS = ("mesh:index:Process", "mesh:index:PostgresServer", "mesh:index:ObjectStore")
+SERVICE, URL = "mesh:data:Service", "aws:lambda/functionUrl:FunctionUrl"
+PERMISSION, METHOD = "aws:lambda/permission:Permission", "aws:apigateway/method:Method"
+ROUTE, APP_AUTH = "aws:apigatewayv2/route:Route", "azure-native:app:ContainerAppsAuthConfig"
 _PROVES = ("password", "token", "tls")
 _EVERYWHERE = re.compile(r"(?<![\d.])0\.0\.0\.0(?![\d.])|\[::\]|(?<![\w:])::(?![\w:])")
 _INTERFACES = re.compile(r"superset|dask|spark|jupyter|airflow", re.IGNORECASE)
@@ -30,7 +35,31 @@ def _proof(resource: Resource) -> str:
     return str(resource.props.get("authentication") or "none")
 
 
+_ASKS = must_not("globalValidation.unauthenticatedClientAction", "AllowAnonymous")
+FUNCTIONS: Mapping[str, Check] = {
+    URL: must("authorizationType", "AWS_IAM"),
+    PERMISSION: when(
+        lambda r: r.props.get("principal") == "*",
+        either(
+            must("functionUrlAuthType", "AWS_IAM"), given("principalOrgId"), given("sourceAccount"), given("sourceArn")
+        ),
+    ),
+    METHOD: when(
+        lambda r: r.props.get("httpMethod") != "OPTIONS",  # what a browser asks before it may send who it is
+        either(must_not("authorization", "NONE"), must("apiKeyRequired", True)),
+    ),
+    ROUTE: when(
+        lambda r: re.match(r"\$connect|(?!OPTIONS )\w+ /", str(r.props.get("routeKey"))) is not None,
+        must("authorizationType", "AWS_IAM", "JWT", "CUSTOM"),
+    ),
+    APP_AUTH: every(_ASKS, must_not("platform.enabled", False)),
+    "azure-native:web:WebAppAuthSettingsV2": every(_ASKS, must("globalValidation.requireAuthentication", True)),
+}
+
+
 def _open(resource: Resource) -> str | None:
+    if resource.type in FUNCTIONS:
+        return FUNCTIONS[resource.type](resource)
     bind = _bind(resource)
     if is_loopback(bind) or _proof(resource) in _PROVES:
         return None
@@ -72,11 +101,14 @@ def _service(endpoint: dict[str, bool], authentication: str, classification: str
 
 
 def _interface(resource: Resource) -> str | None:
-    if _proof(resource) in _PROVES:
+    """A Service is the same on every target; a Process is what the local one makes of it."""
+    told = at(resource.props, "args") or {} if resource.type == SERVICE else resource.props
+    proof = str(told.get("authentication") or "none")
+    if proof in _PROVES:
         return None
-    words = " ".join(str(word) for word in resource.props.get("command") or ())
-    software = _INTERFACES.search(f"{resource.name} {words}")
-    return f"{software[0].lower()}, authentication is `{_proof(resource)}`" if software else None
+    words = " ".join(str(word) for word in told.get("command") or ())
+    software = _INTERFACES.search(f"{resource.name} {at(told, 'software.name') or ''} {words}")
+    return f"{software[0].lower()}, authentication is `{proof}`" if software else None
 
 
 OPEN_SERVICE = Rule(
@@ -84,15 +116,20 @@ OPEN_SERVICE = Rule(
     name="open-without-authentication",
     severity="critical",
     what="A service listens beyond this machine and asks nobody who they are",
-    fix="Set `authentication` to password, token or tls, or leave `bind` at 127.0.0.1.",
-    refs=("CKV_AWS_258", "CWE-306"),
-    reads=SERVERS,
+    fix="Set `authentication` to password, token or tls, or leave `bind` at 127.0.0.1; a function asks by `AWS_IAM`.",
+    refs=("CKV_AWS_258", "CKV_AWS_301", "CKV_AWS_59", "CKV_AWS_309", "FSBP Lambda.1", "CWE-306"),
+    reads=(*SERVERS, *FUNCTIONS),
     violated=_open,
     passes=(
         example("mesh:index:Process", {"bind": "127.0.0.1", "authentication": "none"}),
         example("mesh:index:Process", {"authentication": "none"}),
         example("mesh:index:Process", {"bind": "10.0.0.5", "authentication": "token"}),
         example("mesh:index:PostgresServer", {"bind": "0.0.0.0", "password": "given"}),
+        *examples(URL, {"authorizationType": "AWS_IAM", "functionName": UNKNOWN}),
+        *examples(PERMISSION, {"principal": "s3.amazonaws.com"}, {"principal": "*", "principalOrgId": UNKNOWN}),
+        *examples(METHOD, {"authorization": "AWS_IAM"}, {"authorization": "NONE", "httpMethod": "OPTIONS"}),
+        *examples(ROUTE, {"routeKey": "GET /a", "authorizationType": "JWT"}, {"routeKey": "$disconnect"}),
+        *examples(APP_AUTH, {"globalValidation": {"unauthenticatedClientAction": "Return401"}}),
     ),
     fails=(
         example("mesh:index:Process", {"bind": "0.0.0.0", "authentication": "none"}),
@@ -100,8 +137,17 @@ OPEN_SERVICE = Rule(
         example("mesh:index:Process", {"bind": "10.0.0.5"}),
         example("mesh:index:PostgresServer", {"bind": "::"}),
         example("mesh:index:ObjectStore", {"bind": "192.168.1.4", "accessKey": "x"}),
+        *examples(URL, {"authorizationType": "NONE", "functionName": UNKNOWN}),
+        *examples(PERMISSION, {"principal": "*"}, {"principal": "*", "functionUrlAuthType": "NONE"}),
+        *examples(METHOD, {"authorization": "NONE", "httpMethod": "GET", "restApi": UNKNOWN}),
+        *examples(ROUTE, {"routeKey": "GET /a"}, {"routeKey": "$connect", "authorizationType": "NONE"}),
+        *examples(APP_AUTH, {"globalValidation": {"unauthenticatedClientAction": "AllowAnonymous"}}),
     ),
-    misses=("a program that listens elsewhere than its `bind` says (PUB-08 sees the plain cases)",),
+    misses=(
+        "a program that listens elsewhere than its `bind` says (PUB-08 sees the plain cases)",
+        "functions on Azure, whose triggers ask by themselves, and `$default` routes",
+        "a method of a private API, which is refused all the same",
+    ),
 )
 
 HARD_CODED_BIND = Rule(
@@ -132,19 +178,26 @@ UNAUTHENTICATED_INTERFACE = Rule(
     what="Superset, Dask, Spark, Jupyter or Airflow takes commands from whoever connects",
     why="Each of them runs code for its callers; on a shared machine loopback is no protection either.",
     fix="Set `authentication` to password, token or tls and configure the software so.",
-    reads=("mesh:index:Process",),
+    reads=("mesh:index:Process", SERVICE),
     violated=_interface,
     passes=(
         example("mesh:index:Process", {"command": ["superset", "run"], "authentication": "password"}),
         example("mesh:index:Process", {"command": ["dask", "scheduler"], "authentication": "tls"}),
         example("mesh:index:Process", {"command": ["python", "scheduler.py"], "authentication": "none"}),
+        *examples(SERVICE, {"args": {"software": {"name": "superset"}, "authentication": "password"}}),
+        *examples(SERVICE, {"args": {"software": {"name": "web"}, "command": ["serve"], "authentication": "none"}}),
     ),
     fails=(
         example("mesh:index:Process", {"command": ["superset", "run"]}),
         example("mesh:index:Process", {"command": ["dask", "scheduler"], "authentication": "none"}),
         example("mesh:index:Process", {"command": ["x/bin/spark-class", "Master"], "authentication": "none"}),
+        *examples(SERVICE, {"args": {"software": {"name": "superset"}, "authentication": "none"}}),
+        *examples(SERVICE, {"args": {"command": ["jupyter", "lab"], "endpoints": UNKNOWN}}),
     ),
-    misses=("whether the software really asks: the input is what its component declares",),
+    misses=(
+        "whether the software really asks: the input is what its component declares (PUB-12 sees what switches it off)",
+        "TLS: inside a stack's network pages are plain, their way to people is TLS-03's",
+    ),
 )
 
 PUBLIC_ENDPOINT = Rule(

@@ -1,4 +1,4 @@
-"""Rules on who answers for a resource."""
+"""Rules on who answers for a resource, what it is called and what it may be."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -11,15 +11,13 @@ from typing import Literal, cast, get_args
 import yaml
 
 from policies.rule import Resource, Severity
+from policies.strict_yaml import Pairs, Reader, StrictError
 
 Level = Literal["mandatory", "advisory", "disabled"]
-_Pairs = dict[str, tuple[yaml.Node, yaml.Node]]
+LevelsError = StrictError
+"""Levels that can't be read; the sentence starts with file:line."""
 FILE = Path(__file__).with_name("levels.yaml")
 DEFAULT = "default"
-
-
-class LevelsError(ValueError):
-    """Levels that can't be read; the sentence starts with file:line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +81,10 @@ def allowed(resource: Resource) -> Allowed:
 
 @cache
 def current(file: Path = FILE) -> Levels:
-    """The levels of a file; a mistake in it stops, it never widens what is allowed."""
-    reader = _Reader(file)
+    """The levels of a file; a mistake in it stops, it never widens what is allowed. waivers.py reads `waivers`."""
+    reader = Reader(file)
     top = reader.mapping(reader.root())
-    reader.only(top, ("levels", "currency", "monthlyCapPerResource"), optional=("allowed",))
+    reader.only(top, ("levels", "currency", "monthlyCapPerResource"), optional=("allowed", "waivers"))
     rows: dict[str, Mapping[Severity, Level]] = {}
     for name, (row, _) in reader.mapping(top["levels"][0]).items():
         cells = reader.mapping(row)
@@ -105,84 +103,13 @@ def current(file: Path = FILE) -> Levels:
     return Levels(rows=rows, caps=caps, currency=reader.text(top["currency"][0]), allows=allows)
 
 
-def _section(reader: _Reader, top: _Pairs, name: str) -> _Pairs:
+def _section(reader: Reader, top: Pairs, name: str) -> Pairs:
     return reader.mapping(top[name][0]) if name in top else {}
 
 
-def _allowed(reader: _Reader, row: yaml.Node) -> Allowed:
+def _allowed(reader: Reader, row: yaml.Node) -> Allowed:
     cells = reader.mapping(row)
     reader.only(cells, (), optional=("regions", "registries", "skus"))
     lists = {name: reader.words(cells[name][0]) for name in ("regions", "registries") if name in cells}
     skus = {token: reader.words(cell) for token, (cell, _) in _section(reader, cells, "skus").items()}
     return Allowed(**lists, skus=skus)
-
-
-class _Reader:
-    """YAML nodes to values, each mistake with its line."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-
-    def error(self, node: yaml.Node, sentence: str) -> LevelsError:
-        return LevelsError(f"{self.file}:{node.start_mark.line + 1}: {sentence}")
-
-    def root(self) -> yaml.Node:
-        try:
-            node = yaml.compose(self.file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise LevelsError(f"{self.file}:{line}: {error.problem}") from None
-        if node is None:
-            raise LevelsError(f"{self.file}:1: the file is empty")
-        return node
-
-    def mapping(self, node: yaml.Node) -> _Pairs:
-        """Key -> (value, key) nodes; a repeated key is a mistake."""
-        if not isinstance(node, yaml.MappingNode):
-            raise self.error(node, "a map is expected here")
-        pairs: _Pairs = {}
-        for key, value in node.value:
-            name = self.text(key)
-            if name in pairs:
-                raise self.error(key, f"`{name}` is given twice")
-            pairs[name] = (value, key)
-        return pairs
-
-    def only(
-        self, pairs: _Pairs, known: tuple[str, ...], complete: bool = True, optional: tuple[str, ...] = ()
-    ) -> None:
-        for name, (_, key) in pairs.items():
-            if name not in known + optional:
-                raise self.error(key, f"`{name}` is not known here; known are {', '.join(known + optional)}")
-        for name in self._missing(pairs, known) if complete else ():
-            line = next(iter(pairs.values()))[1].start_mark.line + 1 if pairs else 1
-            raise LevelsError(f"{self.file}:{line}: `{name}` is missing")
-
-    @staticmethod
-    def _missing(pairs: Mapping[str, object], known: tuple[str, ...]) -> Iterator[str]:
-        return (name for name in known if name not in pairs)
-
-    def text(self, node: yaml.Node) -> str:
-        if not isinstance(node, yaml.ScalarNode) or not node.value:
-            raise self.error(node, "a word is expected here")
-        return str(node.value)
-
-    def word(self, node: yaml.Node, known: tuple[str, ...]) -> str:
-        text = self.text(node)
-        if text not in known:
-            raise self.error(node, f"`{text}` is not known; known are {', '.join(known)}")
-        return text
-
-    def words(self, node: yaml.Node) -> tuple[str, ...]:
-        if not isinstance(node, yaml.SequenceNode) or not node.value:
-            raise self.error(node, "a list of words is expected here; leave the key out to allow anything")
-        return tuple(self.text(item) for item in node.value)
-
-    def amount(self, node: yaml.Node) -> float:
-        try:
-            value = float(self.text(node))
-        except ValueError:
-            value = -1
-        if not 0 <= value < 1e9:  # refuses nan and inf too, which would lift the cap
-            raise self.error(node, f"`{self.text(node)}` is no amount")
-        return value

@@ -1,4 +1,4 @@
-"""The platform team's rate card, `prices/ratecard.csv`: prices per CPU-hour, GiB-hour, GiB-month. Read strictly."""
+"""The platform team's rate card, `prices/ratecard.csv`: what a unit of each sku costs, by region. Read strictly."""
 
 from __future__ import annotations
 
@@ -12,8 +12,34 @@ from pathlib import Path
 
 FILE = Path(__file__).with_name("prices") / "ratecard.csv"
 COLUMNS = ["sku", "region", "unit", "price", "currency", "source", "as_of", "confidence"]
-UNITS = {"cpu": "vCPU-hour", "memory": "GiB-hour", "storage": "GiB-month"}
-CONFIDENCE = ("list", "measured", "derived", "guess")
+UNITS = {
+    "cpu": "vCPU-hour",
+    "memory": "GiB-hour",
+    "storage": "GiB-month",
+    "address": "hour",
+    "alarm": "month",
+    "balancer": "hour",
+    "balancer-units": "LCU-hour",
+    "dedicated-cpu": "vCPU-hour",
+    "dedicated-memory": "GiB-hour",
+    "emr-cpu": "vCPU-hour",
+    "emr-memory": "GiB-hour",
+    "endpoint": "hour",
+    "key": "month",
+    "logs": "GB",
+    "nat": "hour",
+    "nat-data": "GB",
+    "objects": "GiB-month",
+    "operations": "10k",
+    "postgres": "hour",
+    "postgres-storage": "GiB-month",
+    "rds": "hour",
+    "rds-storage": "GiB-month",
+    "secret": "month",
+    "zone": "month",
+}
+"""Unit by sku; a sku of several models says which after a colon: `rds:db.t4g.micro`."""
+CONFIDENCE = ("list", "measured", "derived", "copied", "guess")
 
 
 class PriceError(ValueError):
@@ -63,7 +89,7 @@ def _price(row: list[str], place: str) -> Price:
     for column, cell in cells.items():
         if not cell.strip():
             raise PriceError(f"{place}: `{column}` is empty")
-    if UNITS.get(cells["sku"]) != cells["unit"]:
+    if UNITS.get(cells["sku"].split(":")[0]) != cells["unit"]:
         raise PriceError(f"{place}: `{cells['sku']}` per `{cells['unit']}` is not known")
     if cells["confidence"] not in CONFIDENCE:
         raise PriceError(f"{place}: confidence `{cells['confidence']}` is not one of {', '.join(CONFIDENCE)}")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
 import yaml
+
+Pairs = dict[str, tuple[yaml.Node, yaml.Node]]
+"""A map's keys, each with its value's node and its own."""
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
@@ -47,11 +50,11 @@ class Reader:
             raise self.error_at(1, "the file is empty")
         return node
 
-    def mapping(self, node: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+    def mapping(self, node: yaml.Node) -> Pairs:
         """Key -> (value, key) nodes; a repeated key is a mistake."""
         if not isinstance(node, yaml.MappingNode):
             raise self.error(node, "a map is expected here")
-        pairs: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        pairs: Pairs = {}
         for key, value in node.value:
             name = self.text(key)
             if name in pairs:
@@ -67,7 +70,7 @@ class Reader:
 
     def only(
         self,
-        pairs: Mapping[str, tuple[yaml.Node, yaml.Node]],
+        pairs: Pairs,
         known: Iterable[str],
         complete: bool = True,
         optional: Iterable[str] = (),
@@ -97,6 +100,12 @@ class Reader:
         if len(known) > 12 and (close := get_close_matches(text, known, n=3, cutoff=0.6)):
             raise self.error(node, f"`{text}` is not known; did you mean {' or '.join(close)}?")
         raise self.error(node, f"`{text}` is not known; known are {', '.join(known[:12])}")
+
+    def words(self, node: yaml.Node) -> tuple[str, ...]:
+        """A list of at least one word."""
+        if not isinstance(node, yaml.SequenceNode) or not node.value:
+            raise self.error(node, "a list of words is expected here; leave the key out to allow anything")
+        return tuple(self.text(item) for item in node.value)
 
     def amount(self, node: yaml.Node) -> float:
         """A finite amount, zero or more."""

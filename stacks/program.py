@@ -54,6 +54,12 @@ class Program:
                 hint=f"set it back to {was}, or destroy the stack first: a target is chosen once",
             )
 
+    @property
+    def place(self) -> str:
+        """Whose prices are used: those of a cloud's region, else of the target."""
+        own = self.kind.name in prices.OWN
+        return self.kind.name if own else str(self.values.get("region") or self.kind.name)
+
     def target(self) -> Target:
         """A fresh target: it keeps what one run of the program has built."""
         return self.kind(self.domain.settings(self.values, self.secrets), self.previous.get("implementations") or {})
@@ -86,7 +92,7 @@ class Program:
                 own[product].append((made.name, made.type, made.inputs))
         found: dict[str, dict[str, Any]] = {}
         for product, resources in own.items():
-            estimate = prices.total(resources, self.kind.name)
+            estimate = prices.total(resources, self.place)
             by_part: dict[str, float] = {}
             for name, monthly in estimate.parts.items():
                 part = name.split(SEPARATOR)[1]

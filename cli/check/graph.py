@@ -30,10 +30,15 @@ def resources(graph: Iterable[Recorded], stack: str, levels: Levels) -> Iterator
         )
 
 
+def _document(text: str) -> bool:
+    """Whether a text is JSON, as policies are: what it says can be judged, whatever its symbols will be."""
+    return text.startswith(("{", "[")) and not SYMBOL.fullmatch(text)
+
+
 def plain(value: Any) -> tuple[Any, bool]:
     """The value with UNKNOWN in place of symbols and of what is computed, and whether there was any."""
     if isinstance(value, str):
-        unknown = COMPUTED in value or ("${" in value and SYMBOL.search(value) is not None)
+        unknown = COMPUTED in value or (not _document(value) and "${" in value and SYMBOL.search(value) is not None)
         return (UNKNOWN if unknown else value), unknown
     if isinstance(value, Mapping):
         pairs = {key: plain(item) for key, item in value.items()}

@@ -1,8 +1,9 @@
-"""Unknown values, broken rules, levels by environment, and that a rule runs once for all who ask."""
+"""Unknown values, broken rules, levels by environment, waivers, and that a rule runs once a resource."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from policies.dispatch import Dispatcher
 from policies.levels import Level, Levels, current
 from policies.rule import UNKNOWN, Resource, Rule, Severity, all_rules, example
 from policies.unknown import UndeterminedError, guarded
+from policies.waivers import Waiver, Waivers
 
 THING = "mesh:index:Process"
 
@@ -126,14 +128,59 @@ def test_levels_by_severity_and_environment() -> None:
     assert (found("prod"), found("sandbox"), found("elsewhere")) == ((1, 1), (0, 1), (0, 2))
 
 
-def test_rules_are_found_by_type_and_run_once_for_both_policies() -> None:
+def test_rules_are_found_by_type_and_run_once() -> None:
     calls: list[str] = []
     counting = rule(lambda r: bool(calls.append(r.urn)))  # type: ignore[func-returns-value]
     judge = dispatcher(*(counting if n == 0 else rule(lambda _: False, number=n + 1) for n in range(30)))
     for number in range(2000):
-        resource = Resource(type=THING, props={}, urn=f"urn{number}")
-        judge.keep(judge.judge(resource, preview=False), resource.urn)
-        assert judge.kept(resource.urn) is not None
-        assert judge.kept(resource.urn) is None
+        judge.judge(Resource(type=THING, props={}, urn=f"urn{number}"), preview=False)
     judge.judge(Resource(type="other:index:Thing", props={}, urn="never"), preview=False)
     assert len(calls) == len(set(calls)) == 2000
+
+
+WAIVER = Waiver(
+    rule="TST-01",
+    resource="orders--*",
+    product="",
+    environment="",
+    reason="It moves next month",
+    owner="sales@example.org",
+    approved_by="platform@example.org",
+    ticket="OPS-1",
+    approved=date(2026, 11, 1),
+    expires=date(2026, 11, 30),
+    line=1,
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "props", "preview", "today", "place"),
+    [
+        ("orders--bi", {"a": "x"}, False, date(2026, 11, 30), "waived"),
+        ("orders--bi", {"a": "x"}, True, date(2026, 11, 30), "waived"),
+        ("orders--bi", {"a": UNKNOWN}, False, date(2026, 11, 30), "waived"),
+        ("orders--bi", {"a": UNKNOWN}, True, date(2026, 11, 30), "deferred"),
+        ("orders--bi", {}, False, date(2026, 11, 30), "waived"),
+        ("orders--bi", {"a": "x"}, False, date(2026, 12, 1), "mandatory"),
+        ("orders--bi", {"a": "x"}, False, date(2026, 10, 31), "mandatory"),
+        ("returns--bi", {"a": "x"}, False, date(2026, 11, 30), "mandatory"),
+    ],
+)
+def test_a_waiver_sets_a_finding_apart_while_it_holds(
+    name: str, props: dict[str, Any], preview: bool, today: date, place: str
+) -> None:
+    waivers = Waivers(every=(WAIVER,))
+    judge = Dispatcher(
+        rules=(rule(lambda r: r.props["a"] == "x", "critical"),), levels=current(), waivers=waivers, today=today
+    )
+    verdict = judge.judge(Resource(type=THING, props=guarded(props), name=name, environment="dev"), preview)
+    assert [each for each in ("mandatory", "advisory", "deferred", "waived") if getattr(verdict, each)] == [place]
+    if place == "waived":
+        assert verdict.waived[0][1] is WAIVER
+    assert waivers.unused() == ((WAIVER,) if name == "returns--bi" else ())
+
+
+def test_without_a_day_no_waiver_holds() -> None:
+    judge = Dispatcher(rules=(rule(lambda _: True),), levels=current(), waivers=Waivers(every=(WAIVER,)))
+    verdict = judge.judge(Resource(type=THING, props={}, name="orders--bi"), preview=False)
+    assert verdict.mandatory and not verdict.waived

@@ -55,3 +55,44 @@ def test_an_empty_file_is_no_permission(tmp_path: Path) -> None:
 )
 def test_environment_is_the_stacks(urn: str, tag: str, environment: str) -> None:
     assert current().environment(urn, {"environment": tag}) == environment
+
+
+ALLOWED = """\
+allowed:
+  default: {regions: [eu-*], registries: [docker.io/library]}
+  prod:
+    regions: [eu-west-1]
+    skus: {"aws:rds/instance:Instance": [db.m*]}
+"""
+
+
+def test_an_environments_lists_stand_instead_of_the_default_ones(tmp_path: Path) -> None:
+    file = tmp_path / "levels.yaml"
+    file.write_text(GOOD + ALLOWED, encoding="utf-8")
+    levels = current(file)
+    prod, dev = levels.allowed("prod"), levels.allowed("dev")
+    assert (prod.regions, prod.registries) == (("eu-west-1",), ("docker.io/library",))
+    assert prod.skus == {"aws:rds/instance:Instance": ("db.m*",)}
+    assert (dev.regions, dev.skus) == (("eu-*",), {})
+    assert current().allowed("prod").regions is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "sentence"),
+    [
+        ("  prod:", "  prdo:", 1, "`prdo` is no environment"),
+        ("    regions: [eu-west-1]", "    regions: []", 3, "a list of words is expected"),
+        ("    regions: [eu-west-1]", "    regions: eu-west-1", 3, "a list of words is expected"),
+        ("    regions: [eu-west-1]", "    region: [eu-west-1]", 3, "`region` is not known here"),
+        ("    skus: {", "    skus: {db: t4g, ", 4, "a list of words is expected"),
+        ("[eu-*]", "[*]", 1, ""),
+    ],
+)
+def test_a_mistake_in_what_is_allowed_stops_too(tmp_path: Path, old: str, new: str, line: int, sentence: str) -> None:
+    assert old in ALLOWED
+    file = tmp_path / "levels.yaml"
+    file.write_text(GOOD + ALLOWED.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(LevelsError) as error:
+        current(file)
+    assert str(error.value).startswith(f"{file}:{len(GOOD.splitlines()) + 1 + line}: ")
+    assert sentence in str(error.value)

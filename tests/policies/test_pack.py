@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ class Workspace:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "PULUMI_OPTION_POLICY_PACK": str(ROOT / "policies"),
         }
+
+    def own_pack(self) -> Path:
+        """A copy of the pack, to be changed by a test."""
+        for folder in ("policies", "components"):
+            shutil.copytree(ROOT / folder, self.project.parent / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        pack = self.project.parent / "policies"
+        project = pack / "PulumiPolicy.yaml"
+        project.write_text(project.read_text(encoding="utf-8").replace("../.venv", sys.prefix), encoding="utf-8")
+        self.environment["PULUMI_OPTION_POLICY_PACK"] = str(pack)
+        return pack
 
     def pulumi(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [str(TOOLS / "pulumi"), *words, "--non-interactive", "--color", "never"]
@@ -124,3 +135,61 @@ def test_prod_by_the_name_of_the_stack_wants_protection(workspace: Workspace) ->
     assert "BAK-04 unprotected-store" in said
     code, said = workspace.run("preview", {"product": product, "protect": True}, stack="flights-prod")
     assert code == 0, said
+
+
+BROKEN = """
+from policies.rule import Resource, Rule
+
+
+def boom(resource: Resource) -> bool:
+    raise RuntimeError(resource.props["cpu"])
+
+
+def rule(number: int, severity: str) -> Rule:
+    return Rule(
+        id=f"TST-{number:02}", name=f"broken-rule-{number}", severity=severity, what="It is wrong", fix="Mend it.",
+        reads=("mesh:index:Process",), violated=boom, passes=(), fails=(),
+    )
+
+
+HIGH = rule(1, "high")
+"""
+
+
+def test_a_rule_that_raises_is_its_own_error_and_stops_where_it_is_critical(workspace: Workspace) -> None:
+    pack = workspace.own_pack()
+    (pack / "broken.py").write_text(BROKEN, encoding="utf-8")
+    process = {**PROCESS, "variables": {"DB_PASSWORD": CANARY}}
+    code, said = workspace.run("preview", {"product": PRICED, "processes": {"departures--bi": PROCESS}})
+    assert code == 0, said
+    assert "TST-01 broken-rule-1: the rule itself failed (RuntimeError at broken.py:6)" in said
+    (pack / "broken.py").write_text(BROKEN + 'CRITICAL = rule(2, "critical")\n', encoding="utf-8")
+    code, said = workspace.run("preview", {"product": PRICED, "processes": {"departures--bi": process}})
+    assert code != 0
+    assert "TST-02 broken-rule-2: the rule itself failed" in said
+    assert "SEC-02 secret-in-variable" in said  # the others ran
+
+
+def test_a_waived_finding_is_shown_and_stops_again_when_its_waiver_expired(workspace: Workspace) -> None:
+    def waiver(approved: date, expires: date) -> str:
+        return (
+            "waivers:\n- {rule: COST-02, product: flights/departures, reason: Load test, owner: flights@example.org, "
+            f"approvedBy: platform@example.org, ticket: OPS-1, approved: {approved}, expires: {expires}}}\n"
+        )
+
+    file, today = workspace.own_pack() / "waivers.yaml", date.today()
+    file.write_text(waiver(today - timedelta(days=1), today + timedelta(days=7)), encoding="utf-8")
+    code, said = workspace.run("up", {"product": OVER}, "--skip-preview", "--yes")
+    assert code == 0, said
+    assert "[advisory]" in said
+    assert "36.00 of 1.00 USD a month" in said
+    assert f"(waived until {today + timedelta(days=7)} by flights@example.org: Load test)" in said
+    file.write_text(waiver(today - timedelta(days=9), today - timedelta(days=2)), encoding="utf-8")
+    code, said = workspace.run("up", {"product": OVER}, "--skip-preview", "--yes")
+    assert code != 0
+    assert f"Its waiver expired on {today - timedelta(days=2)} (OPS-1)." in said
+    file.write_text("waivers:\n- {rule: COST-02}\n", encoding="utf-8")
+    code, said = workspace.run("up", {"product": OVER}, "--skip-preview", "--yes")
+    assert code != 0
+    assert f"error: {file}:2: `reason` is missing" in said
+    assert "Traceback" not in said

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from policies.cron import runs_per_month
-from policies.prices import monthly, total
+from policies.prices import REGIONS, monthly, total
 from policies.ratecard import FILE, PriceError
 from policies.ratecard import current as card
 
@@ -100,6 +100,10 @@ def test_pods_cost_their_limits_and_claims_what_they_ask_for() -> None:
     assert cost("core/v1:PersistentVolumeClaim", claim) == 2.4
     kept = {"template": pods("500m"), "replicas": 2.0, "volumeClaimTemplates": [{"spec": claim}]}
     assert cost("apps/v1:StatefulSet", kept) == pytest.approx(2 * (process.monthly + 2.4), abs=0.01)
+    limits = {"limits": {"cpu": "500m", "memory": "1024Mi"}}
+    operated = {"instances": 2.0, "resources": limits, "storage": {"size": "30Gi"}}
+    assert cost("postgresql.cnpg.io/v1:Cluster", operated) == pytest.approx(2 * (process.monthly + 2.4), abs=0.01)
+    assert cost("postgresql.cnpg.io/v1:Cluster", {}) is None
     assert cost("apps/v1:Deployment", {"template": pods("much")}) is None
     assert cost("apps/v1:Deployment", {}) is None
     assert cost("core/v1:Secret", {}) == cost("core/v1:Service", {}) == 0
@@ -112,7 +116,7 @@ def test_an_unknown_region_has_no_price() -> None:
 
 def test_total_lists_what_is_unpriced_and_rounds_once() -> None:
     things = [(f"a{number}", "mesh:index:JobRun", SMALL) for number in range(100)]
-    estimate = total([*things, ("odd", "aws:s3/bucket:Bucket", {}), ("group", "mesh:data:Database", {})])
+    estimate = total([*things, ("odd", "aws:emr/cluster:Cluster", {}), ("group", "mesh:data:Database", {})])
     assert estimate.unpriced == ("odd",)
     assert estimate.monthly == pytest.approx(100 * 0.2 * (0.5 * 0.04048 + 0.004445), abs=0.005)
     assert (estimate.currency, estimate.as_of) == ("USD", "2025-07-01")
@@ -176,6 +180,8 @@ def test_a_sku_priced_twice_stops(tmp_path: Path) -> None:
         card(file)
 
 
-def test_the_rate_card_covers_three_targets_with_sources() -> None:
-    assert {region for _, region in card()} == {"local", "docker", "kubernetes"}
+def test_the_rate_card_covers_every_target_with_sources() -> None:
+    regions = {region for _, region in card()}
+    assert {"local", "docker", "kubernetes"} < regions
+    assert {place for places in REGIONS.values() for place in places} < regions
     assert all(price.source and price.price > Decimal(0) for price in card().values())
