@@ -28,11 +28,11 @@ def copy_without_products(folder: Path) -> Running:
     return made
 
 
-def stack(running: Running, domain: str, *settings: str) -> None:
-    """Write the stack file of a domain in `dev`: `target: local` and the like."""
+def stack(running: Running, domain: str, *settings: str, environment: str = "dev") -> None:
+    """Write the stack file of a domain: `target: local` and the like."""
     (running.root / "stacks" / domain).mkdir(exist_ok=True)
     lines = "".join(f"  meshwright:{setting}\n" for setting in settings)
-    (running.root / "stacks" / f"Pulumi.{domain}-dev.yaml").write_text(f"config:\n{lines}")
+    (running.root / "stacks" / f"Pulumi.{domain}-{environment}.yaml").write_text(f"config:\n{lines}")
 
 
 def product(running: Running, name: str, more: str, **files: str) -> None:
