@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib.metadata
+import inspect
 import json
-import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from enum import Enum
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import pulumi
@@ -18,35 +19,24 @@ from pulumi import _types
 from pulumi import output as pulumi_output
 from pulumi import resource as pulumi_resource
 
+from components.errors import UserError
+from stacks.recorded import COMPUTED, SECRET, SYMBOL, Recorded
+
+__all__ = ["COMPUTED", "SECRET", "SYMBOL", "Recorded", "record"]
+
+INSIDE: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
+    (
+        pulumi_resource,
+        "register_resource",
+        ("res", "ty", "name", "custom", "remote", "new_dependency", "props", "opts", "typ", "package_ref"),
+    ),
+    (pulumi_output, "_OutputData", ("resources", "value", "is_known", "is_secret")),
+    (pulumi, "get", ("self", "name")),
+)
+"""What is replaced or made here, and the parameters that it has in the SDKs 3.259 to 3.272."""
+
 PLAIN = frozenset({str, int, float, bool})
 """Types of values that hold no other."""
-
-COMPUTED = "(computed)"
-"""Stands for a value made from what only the engine would know."""
-
-SECRET = "(secret)"
-"""Stands for every secret."""
-
-SYMBOL = re.compile(r"\$\{[^{}#]+#[^{}]+\}")
-"""`${type::name#property}`: the output of a resource, in whatever text it was put into."""
-
-
-@dataclass
-class Recorded:
-    """One resource as it would be registered: `inputs` are filled in when the recording ends."""
-
-    type: str
-    name: str
-    parent: str | None
-    custom: bool
-    protect: bool
-    props: dict[str, Any]
-    provider: str | None = None
-    depends_on: Any = None
-    adopts: str | None = None
-    """The id of what is there already and becomes this resource."""
-    inputs: dict[str, Any] = field(default_factory=dict)
-    dependencies: set[str] = field(default_factory=set)
 
 
 def record(program: Callable[[], Any]) -> list[Recorded]:
@@ -57,6 +47,8 @@ def record(program: Callable[[], Any]) -> list[Recorded]:
     """
     graph: list[Recorded] = []
     running = _running_loop()
+    if what := unfamiliar():
+        return _slowly(program, what, running is not None)
     if running is not None:
         # Inside a Pulumi program: only plain inputs are read, the loop is not ours to drain.
         with _intercepted(graph):
@@ -83,6 +75,30 @@ def record(program: Callable[[], Any]) -> list[Recorded]:
         if collect:
             gc.enable()
     return graph
+
+
+@cache
+def unfamiliar() -> str:
+    """What of the Pulumi SDK is not as it is known here; empty if all is."""
+    for owner, name, known in INSIDE:
+        try:
+            have = tuple(inspect.signature(getattr(owner, name)).parameters)
+        except (AttributeError, TypeError, ValueError):
+            have = ()
+        if have[: len(known)] != known:
+            return f"`{owner.__name__}.{name}`"
+    return ""
+
+
+def _slowly(program: Callable[[], Any], what: str, engine: bool) -> list[Recorded]:
+    """The same by the SDK's own mock monitor, said aloud; a program that an engine runs has a monitor already."""
+    from stacks import monitored
+
+    said = f"this Pulumi SDK ({importlib.metadata.version('pulumi')}) is new to Meshwright: {what} has changed"
+    if engine:
+        raise UserError(said, hint="install the version that requirements.lock names, or a newer Meshwright")
+    sys.stderr.write(f"warning: {said}; the graph is recorded by its mock monitor, which is slower\n")
+    return monitored.record(program)
 
 
 def _resolve(graph: list[Recorded]) -> None:

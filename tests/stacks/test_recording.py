@@ -14,7 +14,10 @@ import pytest
 from pulumi import resource as pulumi_resource
 
 from components import mesh
+from stacks import recording
+from stacks.program import Program
 from stacks.recording import COMPUTED, SECRET, record
+from tests.conftest import LittleMesh
 
 
 def one(program: Any) -> Any:
@@ -163,3 +166,32 @@ def test_no_engine_no_plugin_and_no_file_is_touched(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("PATH", "")
     record(lambda: aws.ec2.Vpc("net"))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_pulumi_sdk_that_is_not_known_is_recorded_the_slow_way(
+    little: LittleMesh, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    little.table("sales/orders", "schedule: {cron: '5 4 * * *'}\n")
+    program = Program(little.domain("sales-dev"), {"target": "local", "dataDirectory": "/data"})
+    fast = program.recorded()
+    monkeypatch.setattr(recording, "unfamiliar", lambda: "`pulumi.resource.register_resource`")
+    slow = program.recorded()
+    assert "the graph is recorded by its mock monitor" in capsys.readouterr().err
+    key = {f"{made.type}::{made.name}": made for made in fast}
+    assert [f"{made.type}::{made.name}" for made in slow if f"{made.type}::{made.name}" not in key] == []
+    assert len(slow) == len(fast)
+    for made in slow:
+        other = key[f"{made.type}::{made.name}"]
+        assert (made.parent, made.custom, made.protect, made.provider, made.adopts) == (
+            other.parent,
+            other.custom,
+            other.protect,
+            other.provider,
+            other.adopts,
+        )
+        assert made.dependencies == other.dependencies, made.name
+        assert set(made.inputs) == set(other.inputs), made.name
+
+
+def test_the_sdk_that_is_installed_is_known() -> None:
+    assert recording.unfamiliar() == ""

@@ -1,0 +1,34 @@
+"""Recorded: one resource as a program would register it, and the words for what only an engine would know."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+COMPUTED = "(computed)"
+"""Stands for a value made from what only the engine would know."""
+
+SECRET = "(secret)"
+"""Stands for every secret."""
+
+SYMBOL = re.compile(r"\$\{[^{}#]+#[^{}]+\}")
+"""`${type::name#property}`: the output of a resource, in whatever text it was put into."""
+
+
+@dataclass
+class Recorded:
+    """One resource as it would be registered: `inputs` are filled in when the recording ends."""
+
+    type: str
+    name: str
+    parent: str | None
+    custom: bool
+    protect: bool
+    props: dict[str, Any]
+    provider: str | None = None
+    depends_on: Any = None
+    adopts: str | None = None
+    """The id of what is there already and becomes this resource."""
+    inputs: dict[str, Any] = field(default_factory=dict)
+    dependencies: set[str] = field(default_factory=set)
