@@ -21,7 +21,7 @@ _HARMLESS = re.compile(
     re.IGNORECASE,
 )
 
-_USER_INFO = re.compile(r"[a-z][a-z0-9+.\-]*://[^\s/:@\"']*:([^\s/@\"']+)@", re.IGNORECASE)
+_USER_INFO = re.compile(r"(?<![a-z0-9+.\-])[a-z][a-z0-9+.\-]{0,30}+://[^\s/:@\"']*:([^\s/@\"']+)@", re.IGNORECASE)
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _KNOWN_TOKEN = re.compile(
     r"(?<![A-Za-z0-9])(?:(?:AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{36,}|xox[abprs]-[A-Za-z0-9\-]{10,}|"
@@ -33,7 +33,7 @@ _REFERENCE = re.compile(
 )
 """A placeholder, a variable or its name, a mask, a path, nothing."""
 
-_QUOTED = re.compile(r"""([\w.\-]+)["']?\]?\s*(?::\s*\w+\s*=|[:=])\s*[rbu]?["']([^"'\n]+)["']""")
+_QUOTED = re.compile(r"""(?<![\w.\-])([\w.\-]++)["']?\]?\s*(?::\s*\w+\s*=|[:=])\s*[rbu]?["']([^"'\n]+)["']""")
 _UNQUOTED = re.compile(r"^[ \t]*([\w.\-]+)[ \t]*[:= ][ \t]*([^\s\"'()\[\]]{12,})[ \t]*$", re.MULTILINE)
 _SQL = re.compile(r"\b(password)\s+'([^'\n]+)'", re.IGNORECASE)
 _OPTION = re.compile(r"-{0,2}([\w.\-]+)=(.+)", re.DOTALL)

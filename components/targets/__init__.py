@@ -96,9 +96,13 @@ class Target:
     name: ClassVar[str]
     needs: ClassVar[Mapping[str, str]] = {}
     """Settings without which this target can't run, each with an example."""
+    knows: ClassVar[frozenset[str]] = frozenset({"target", "region"})
+    """All settings that it reads."""
     here: ClassVar[bool] = False
     """Whether jobs run on the machine that deploys, and see its files."""
     natives: ClassVar[Mapping[type[Component[Any, Any]], tuple[Implementation, ...]]] = {}
+    adopts: ClassVar[frozenset[type[Component[Any, Any]]]] = frozenset()
+    """The kinds that a resource which is there already can become (`import:` of a manifest)."""
 
     def __init__(self, settings: StackSettings, previous: Mapping[str, str] | None = None) -> None:
         self.settings = settings
@@ -107,9 +111,16 @@ class Target:
         self.built: dict[str, str] = {}
         missing = [key for key in self.needs if key not in settings.values]
         if missing:
+            self.refuse_unknown()  # one of them may only be spelt wrong
             raise UserError(
                 f"target {self.name} needs `meshwright:{missing[0]}` in the configuration of stack {settings.stack}",
                 hint=f"pulumi config set meshwright:{missing[0]} {self.needs[missing[0]]} -s {settings.stack}",
+            )
+        region, there = settings.values.get("region"), self.regions()
+        if there and region not in there:
+            raise UserError(
+                f"target {self.name} has no region `{region}`, which stack {settings.stack} names",
+                hint=near(str(region).lower().replace(" ", ""), there),
             )
 
     def __init_subclass__(cls) -> None:
@@ -121,6 +132,11 @@ class Target:
             if component is not None:
                 table[component] = (*table.get(component, ()), method)
         cls.natives = table
+
+    @classmethod
+    def regions(cls) -> Collection[str]:
+        """Where it can run; empty where that is anybody's own word (`meshwright:region: eea`)."""
+        return ()
 
     def options(self, kind: type[Component[Any, Any]]) -> list[str]:
         """The implementations of `kind` this stack could use, best first."""
@@ -169,6 +185,16 @@ class Target:
 
         Called on the target that the whole program was recorded on.
         """
+        self.refuse_unknown()
+
+    def refuse_unknown(self) -> None:
+        """A setting that nobody reads is a mistake: what it was meant to change stays as it is."""
+        unknown = [key for key in self.settings.values if key not in self.knows]
+        if unknown:
+            raise UserError(
+                f"target {self.name} has no setting `meshwright:{unknown[0]}`, which stack {self.settings.stack} has",
+                hint=near(unknown[0], self.knows),
+            )
 
     def authorised(self) -> None:
         """Refuse where this machine can't get at the target, or is not let in; asks the target itself."""

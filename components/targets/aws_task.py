@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,14 @@ import pulumi_aws as aws
 from pulumi_aws import iam
 
 from components.primitives import SIZES, Endpoint, Size
+from components.targets.aws_bucket import reading
+from components.targets.aws_key import Key
+from components.targets.aws_policy import Statement, allow, role, trust
 from components.targets.containers import DATA, FILES, USER, Places
 
-READ = ("s3:GetObject", "s3:ListBucket")
-WRITE = (*READ, "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
-TASK_EXECUTION = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+WRITE_LINES = ("logs:CreateLogStream", "logs:PutLogEvents")
+REGISTRY = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?P<path>/.*)?")
 SCRATCH = {"data": DATA, "files": FILES, "tmp": "/tmp"}
 """The only paths a container writes to; Fargate gives each task 20 GiB for them."""
 
@@ -33,42 +37,13 @@ class Kept:
         return pulumi.Output.concat(self.arn, f":{self.part}::") if self.part else self.arn
 
 
-def allow(
-    actions: Sequence[str], resources: Sequence[pulumi.Input[str]], condition: Mapping[str, Any] | None = None
-) -> iam.PolicyStatementArgs:
-    """One statement of a policy."""
-    return iam.PolicyStatementArgs(
-        effect=iam.PolicyStatementEffect.ALLOW,
-        action=list(actions),
-        resource=list(resources),
-        condition=condition or None,
-    )
+@dataclass(frozen=True)
+class Task:
+    """A task definition and its two roles: the one its program acts by, and the one that starts it."""
 
-
-def document(statements: Sequence[iam.PolicyStatementArgs]) -> iam.PolicyDocumentArgs:
-    """A policy."""
-    return iam.PolicyDocumentArgs(
-        version=iam.PolicyDocumentVersion.POLICY_DOCUMENT_VERSION_2012_10_17, statement=statements
-    )
-
-
-def role(
-    name: str,
-    physical: str,
-    statements: Sequence[iam.PolicyStatementArgs],
-    tags: dict[str, str],
-    options: pulumi.ResourceOptions,
-) -> tuple[iam.Role, list[pulumi.Resource]]:
-    """A role that only ECS tasks take, and the policies that make it useful."""
-    trust = iam.PolicyStatementArgs(
-        effect=iam.PolicyStatementEffect.ALLOW,
-        action="sts:AssumeRole",
-        principal=iam.ServicePrincipalArgs(service="ecs-tasks.amazonaws.com"),
-    )
-    made = iam.Role(name, name=physical, assume_role_policy=document([trust]), tags=tags, opts=options)
-    if not statements:
-        return made, []
-    return made, [iam.RolePolicy(name, role=made.name, policy=document(statements), opts=options)]
+    definition: aws.ecs.TaskDefinition
+    own: iam.Role
+    execution: iam.Role
 
 
 def task_definition(
@@ -81,18 +56,20 @@ def task_definition(
     secrets: Mapping[str, Kept],
     files: Mapping[str, pulumi.Input[str]],
     endpoints: Mapping[str, Endpoint],
-    buckets: Sequence[aws.s3.Bucket],
+    granted: Sequence[Statement],
     shelf: aws.s3.Bucket,
+    key: Key,
     logs: aws.cloudwatch.LogGroup,
     region: str,
     size: Size,
     start_seconds: int,
     tags: dict[str, str],
     options: pulumi.ResourceOptions,
-) -> aws.ecs.TaskDefinition:
+) -> Task:
     """A task of two containers: `files` fetches the files from the bucket `shelf` and ends, then `main` runs.
 
-    `images` are those of `main` and of `files`. A changed file gives a new revision of the task.
+    `images` are those of `main` and of `files`, `granted` what the program may do. A changed file gives a new revision
+    of the task.
     """
     places = Places(endpoints)
     marks = {}
@@ -106,19 +83,16 @@ def task_definition(
             opts=options,
         )
         marks[path] = stored.etag
-    reading = [
-        allow(["s3:GetObject"], [pulumi.Output.concat(shelf.arn, f"/{family}/*")]),
-        allow(["s3:ListBucket"], [shelf.arn], {"StringLike": {"s3:prefix": f"{family}/*"}}),
-    ]
-    granted = [allow(WRITE, [bucket.arn, pulumi.Output.concat(bucket.arn, "/*")]) for bucket in buckets]
-    opening = [allow(["secretsmanager:GetSecretValue"], [kept.arn for kept in secrets.values()])] if secrets else []
-    own, rights = role(f"{name}--task", f"{family}-task", [*(reading if files else []), *granted], tags, options)
-    execution, openings = role(f"{name}--execution", f"{family}-execution", opening, tags, options)
-    pulling = iam.RolePolicyAttachment(
-        f"{name}--execution", role=execution.name, policy_arn=TASK_EXECUTION, opts=options
-    )
+    rights = [*(reading(shelf, key, f"{family}/") if files else []), *granted]
+    starts = [allow(WRITE_LINES, [pulumi.Output.concat(logs.arn, f":log-stream:{family}/*")]), *pulling(images)]
+    if secrets:
+        arns = list({id(kept.arn): kept.arn for kept in secrets.values()}.values())
+        starts += [allow(["secretsmanager:GetSecretValue"], arns), key.for_secrets(arns)]
+    tasks = [trust("ecs-tasks.amazonaws.com")]
+    own, entitled = role(f"{name}--task", f"{family}-task", rights, tags, options, taken_by=tasks)
+    execution, able = role(f"{name}--execution", f"{family}-execution", starts, tags, options, taken_by=tasks)
     # A task that starts before its roles have their rights fails.
-    entitled = pulumi.ResourceOptions(depends_on=[*rights, *openings, pulling])
+    waiting = pulumi.ResourceOptions(depends_on=[*entitled, *able])
 
     mounts = [{"sourceVolume": volume, "containerPath": path} for volume, path in SCRATCH.items()]
     common = {
@@ -158,7 +132,7 @@ def task_definition(
     if endpoints:
         main["healthCheck"] = health(next(iter(endpoints.values())), start_seconds)
     capacity = SIZES[size]
-    return aws.ecs.TaskDefinition(
+    definition = aws.ecs.TaskDefinition(
         name,
         family=family,
         requires_compatibilities=["FARGATE"],
@@ -173,8 +147,22 @@ def task_definition(
         volumes=[aws.ecs.TaskDefinitionVolumeArgs(name=volume) for volume in SCRATCH],
         container_definitions=pulumi.Output.json_dumps([first, main]),
         tags=tags,
-        opts=pulumi.ResourceOptions.merge(options, entitled),
+        opts=pulumi.ResourceOptions.merge(options, waiting),
     )
+    return Task(definition, own, execution)
+
+
+def pulling(images: Sequence[str]) -> list[Statement]:
+    """The right to pull images from ECR; any other registry is read without a login."""
+    places = [found for image in images if (found := REGISTRY.match(image))]
+    if not places:
+        return []
+    repositories = {
+        f"arn:aws:ecr:{found['region']}:{found['account']}:repository/"
+        + re.split("[@:]", (found["path"] or "/").removeprefix("/"))[0]
+        for found in places
+    }
+    return [allow(["ecr:GetAuthorizationToken"], ["*"]), allow(PULL, sorted(repositories))]
 
 
 def health(endpoint: Endpoint, start_seconds: int) -> dict[str, Any]:

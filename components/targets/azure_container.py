@@ -22,6 +22,8 @@ HEAD = "files"
 """The first line of a bundle."""
 FAILURES = 10
 """The most that a probe may fail (Container Apps API)."""
+BUSY = 70
+"""Percent of its vCPU at which a service is given one more instance."""
 WEB = ("http", "s3")
 """Protocols over HTTP: the environment's own certificate serves them."""
 
@@ -54,6 +56,8 @@ class Workload:
     """The one that pulls images."""
     registry: str
     start_seconds: int = 0
+    maximum: int = 1
+    """The most instances when it is busy."""
     acts: bool = False
     """Whether the program itself takes its identity; else it is there for references to the vault alone."""
     ready: Sequence[pulumi.Resource] = ()
@@ -177,13 +181,16 @@ class Workload:
         ]
 
     def ingress(self) -> app.IngressArgs | None:
-        """Inside the environment alone; the first endpoint is the app's own, over TLS where it is a web protocol."""
+        """The first endpoint is the app's own, over TLS where it is a web protocol.
+
+        Inside the environment alone, unless that endpoint is public.
+        """
         if not self.endpoints:
             return None
         first, *more = self.endpoints.values()
         web = first.protocol in WEB
         return app.IngressArgs(
-            external=False,
+            external=first.public,
             target_port=first.port,
             exposed_port=None if web else first.port,
             transport="http" if web else "tcp",
@@ -194,8 +201,14 @@ class Workload:
             ],
         )
 
+    def scale(self) -> app.ScaleArgs:
+        """One instance; more of them while they are busy, where that is allowed."""
+        busy = app.CustomScaleRuleArgs(type="cpu", metadata={"type": "Utilization", "value": str(BUSY)})
+        rules = [app.ScaleRuleArgs(name="busy", custom=busy)] if self.maximum > 1 else None
+        return app.ScaleArgs(min_replicas=1, max_replicas=self.maximum, rules=rules)
+
     def container_app(self, name: str, physical: str, place: Place) -> app.ContainerApp:
-        """One instance that runs until it is removed; the next revision starts before the last one ends."""
+        """What runs until it is removed; the next revision starts before the last one ends."""
         return app.ContainerApp(
             name,
             container_app_name=physical,
@@ -213,7 +226,7 @@ class Workload:
             ),
             template=app.TemplateArgs(
                 containers=[self.container()],
-                scale=app.ScaleArgs(min_replicas=1, max_replicas=1),
+                scale=self.scale(),
                 volumes=self.volumes(),
             ),
             tags=place.tags,

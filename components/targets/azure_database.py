@@ -31,15 +31,17 @@ def flexible_server(
     tags: dict[str, str],
     options: pulumi.ResourceOptions,
     kept: pulumi.ResourceOptions,
+    adopts: str | None = None,
 ) -> pulumi.Output[str]:
     """A server with one database; its address, known once the database is there.
 
-    `protected` gives it a standby in another zone and backups in another region, within the same geography.
+    `adopts` is the resource id of a server that is there already: it keeps its name. `protected` gives it a standby in
+    another zone and backups in another region, within the same geography.
     """
     tier, machine = instance(args.size, standby=protected)
     server = dbforpostgresql.Server(
         name,
-        server_name=physical,
+        server_name=adopts.rpartition("/")[2] if adopts else physical,
         resource_group_name=group,
         location=location,
         version=args.version,
@@ -62,7 +64,7 @@ def flexible_server(
         ),
         high_availability=dbforpostgresql.HighAvailabilityArgs(mode="ZoneRedundant" if protected else "Disabled"),
         tags=tags,
-        opts=pulumi.ResourceOptions.merge(kept, pulumi.ResourceOptions(depends_on=[*zone[1]])),
+        opts=pulumi.ResourceOptions.merge(kept, pulumi.ResourceOptions(depends_on=[*zone[1]], import_=adopts)),
     )
     logged(server.id)
     # One after the other: a server refuses a change while it makes another.

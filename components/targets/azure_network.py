@@ -8,6 +8,8 @@ import pulumi
 from pulumi_azure_native import network, privatedns
 
 POSTGRES, HTTPS = 5432, 443
+PROXY = 31443
+"""Where an environment's proxy listens behind its balancer (learn.microsoft.com, "Securing a virtual network")."""
 RANGE = "10.0.0.0/16"
 SUBNETS = {"apps": "10.0.0.0/23", "databases": "10.0.2.0/24", "endpoints": "10.0.3.0/24"}
 DELEGATED = {"apps": "Microsoft.App/environments", "databases": "Microsoft.DBforPostgreSQL/flexibleServers"}
@@ -122,7 +124,7 @@ class Network:
             network_security_group_name=self.name("guard", which),
             resource_group_name=self.group,
             location=self.location,
-            security_rules=RULES[which](),
+            security_rules=_open() if which == "apps" and self.settings.get("public") else RULES[which](),
             tags=self.tags,
             opts=self.options,
         )
@@ -158,6 +160,15 @@ def _rule(
 def _closed() -> network.SecurityRuleArgs:
     what = "Nothing else, not even from this network; from outside nothing comes in anyway"
     return _rule(4096, "nothing-else", what, "VirtualNetwork", "*", "*", allow=False)
+
+
+def _open() -> list[network.SecurityRuleArgs]:
+    """From the internet to public apps: HTTPS, and the port on which the environment's own proxy listens for it."""
+    what, apps = "Apps with a public endpoint; the environment's proxy lets through to no other", SUBNETS["apps"]
+    return [
+        _rule(100 + number, f"public-{port}", what, "Internet", apps, str(port))
+        for number, port in enumerate((HTTPS, PROXY))
+    ]
 
 
 def _databases() -> list[network.SecurityRuleArgs]:

@@ -2,66 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import pulumi
 import pulumi_azure_native as azure
-from pulumi_azure_native import app, authorization, keyvault, managedidentity, monitor, operationalinsights, resources
+from pulumi_azure_native import managedidentity, monitor, operationalinsights, resources
 
 from components.base import Component
 from components.errors import UserError
 from components.targets import StackSettings
+from components.targets.azure_environment import own_environment
+from components.targets.azure_names import ID, named
 from components.targets.azure_network import GIVEN, Network
-from components.targets.azure_size import CONSUMPTION, DEDICATED
+from components.targets.azure_roles import ACR_PULL, role_assignment
+from components.targets.azure_vault import RECOVERABLE, RECOVERABLE_PROTECTED, Vault, own_vault
 from components.targets.containers import Containers
 
 LOG_DAYS = 30
-NODES = 10
-"""The most machines that a dedicated profile grows to."""
-RECOVERABLE = 7
-RECOVERABLE_PROTECTED = 90
-"""Days in which a deleted vault or blob can be had back (the limits of Key Vault)."""
-
-KEY_VAULT_SECRETS_USER = "4633458b-17de-408a-b874-0445c86b69e6"
-STORAGE_BLOB_DATA_CONTRIBUTOR = "ba92f5b4-2d11-453d-a403-e96b0029c9fe"
-ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
-"""Roles by id (learn.microsoft.com, "Azure built-in roles")."""
-
-LONGEST: Mapping[str, int] = {
-    "account": 24,
-    "app": 32,
-    "container": 63,
-    "endpoint": 64,
-    "environment": 32,
-    "group": 90,
-    "guard": 80,
-    "identity": 128,
-    "job": 32,
-    "link": 80,
-    "network": 64,
-    "server": 63,
-    "workspace": 63,
-}
-"""Characters of a name (learn.microsoft.com, "Naming rules and restrictions for Azure resources")."""
-
-ID = re.compile(r"/subscriptions/[^/]+/resourceGroups/(?P<group>[^/]+)/providers/.+/(?P<name>[^/]+)", re.IGNORECASE)
-
-
-def named(kind: str, scope: str, origin: str) -> str:
-    """A legal name: small letters, digits and single dashes (a storage account: no dash), eight digits of a hash.
-
-    The hash is of `scope` (tenant and stack) and `origin`: some names are unique in the world, and `a--b-c` is not
-    `a-b--c`. Key Vault and its secrets have no name here: deleted ones keep theirs, so the provider makes a new one.
-    """
-    digest = hashlib.sha256(f"{scope}/{origin}".encode()).hexdigest()[:8]
-    dash = "" if kind == "account" else "-"
-    readable = re.sub(r"[^a-z0-9]+", dash, origin.lower())
-    return f"{readable[: LONGEST[kind] - len(dash + digest)].rstrip('-')}{dash}{digest}"
 
 
 def without_type_aliases(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
@@ -76,16 +35,6 @@ def versioned(alias: Any) -> bool:
     return isinstance(alias, pulumi.Alias) and isinstance(alias.type_, str) and not isinstance(alias.name, str)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Vault:
-    """Where secrets are kept. `owned` is the vault that this stack makes, with which its secrets go."""
-
-    name: pulumi.Input[str]
-    group: pulumi.Input[str]
-    ready: list[pulumi.Resource]
-    owned: pulumi.Resource | None = None
-
-
 class Shared(Containers):
     """Makes or takes over what is shared; settings that don't fit together are refused."""
 
@@ -97,6 +46,11 @@ class Shared(Containers):
             if setting in values and not ID.fullmatch(str(values[setting])):
                 what = f"`meshwright:{setting}` of stack {settings.stack} is no resource id: {values[setting]}"
                 raise UserError(what, hint="it reads /subscriptions/.../resourceGroups/.../providers/.../NAME")
+        self.public = values.get("public", False)
+        """Whether the stack's environment has an address on the internet."""
+        if not isinstance(self.public, bool):
+            what = f"`meshwright:public` of stack {settings.stack} is neither true nor false: {self.public}"
+            raise UserError(what, hint=f"pulumi config set meshwright:public true -s {settings.stack}")
         if not isinstance(values.get("deployers", []), list):
             what = f"`meshwright:deployers` of stack {settings.stack} is no list of addresses"
             raise UserError(what, hint="write it as [198.51.100.7]")
@@ -180,37 +134,13 @@ class Shared(Containers):
             opts=self.shared,
         )
         if registry := self.settings.values.get("registryId"):
-            self.grant("images", made, ACR_PULL, str(registry), self.shared)
+            role_assignment("images", made, ACR_PULL, str(registry), self.shared)
         return made
 
     @cached_property
     def subscription(self) -> pulumi.Output[str]:
         """The subscription that everything is made in, read from what was made."""
         return self.images.id.apply(lambda own: str(own).split("/")[2])
-
-    def grant(
-        self,
-        name: str,
-        identity: managedidentity.UserAssignedIdentity,
-        role: str,
-        scope: pulumi.Input[str],
-        options: pulumi.ResourceOptions,
-        condition: pulumi.Input[str] | None = None,
-    ) -> authorization.RoleAssignment:
-        """One role for an identity, on one thing."""
-        # The identity's own address: `subscription` would wait for `images`, which asks for this.
-        subscription = identity.id.apply(lambda own: str(own).split("/")[2])
-        definition = f"/providers/Microsoft.Authorization/roleDefinitions/{role}"
-        return authorization.RoleAssignment(
-            name,
-            principal_id=identity.principal_id,
-            principal_type="ServicePrincipal",
-            role_definition_id=pulumi.Output.concat("/subscriptions/", subscription, definition),
-            scope=scope,
-            condition=condition,
-            condition_version="2.0" if condition is not None else None,
-            opts=options,
-        )
 
     @cached_property
     def workspace(self) -> operationalinsights.Workspace:
@@ -239,30 +169,18 @@ class Shared(Containers):
 
     @cached_property
     def environment(self) -> pulumi.Input[str]:
-        """The id of the Container Apps environment, reachable from its network alone."""
+        """The id of the Container Apps environment."""
         if given := self.settings.values.get("environmentId"):
             return str(given)
-        profiles = [app.WorkloadProfileArgs(name=CONSUMPTION, workload_profile_type=CONSUMPTION)]
-        profiles += [
-            app.WorkloadProfileArgs(name=name, workload_profile_type=name, minimum_count=0, maximum_count=NODES)
-            for name in DEDICATED
-        ]
-        for profile in profiles:
-            profile.enable_fips = None  # the SDK sends its default of what the stable API doesn't know
-        made = app.ManagedEnvironment(
-            "environment",
-            environment_name=self.shared_name("environment", "apps"),
-            resource_group_name=self.group,
-            location=self.region,
-            vnet_configuration=app.VnetConfigurationArgs(
-                internal=True, infrastructure_subnet_id=self.network.subnet("apps")
-            ),
-            workload_profiles=profiles,
-            app_logs_configuration=app.AppLogsConfigurationArgs(destination="azure-monitor"),
-            public_network_access="Disabled",
-            zone_redundant=self.settings.protected,
+        made = own_environment(
+            self.shared_name("environment", "apps"),
+            self.group,
+            self.region,
+            subnet=self.network.subnet("apps"),
+            public=self.public,
+            zones=self.settings.protected,
             tags=self.shared_tags,
-            opts=self.shared,
+            options=self.shared,
         )
         self.logged("environment", made.id, "allLogs", self.shared)
         return made.id
@@ -271,28 +189,14 @@ class Shared(Containers):
     def vault(self) -> Vault:
         if given := ID.fullmatch(str(self.settings.values.get("vaultId", ""))):
             return Vault(name=given["name"], group=given["group"], ready=[])
-        deployers = [str(address) for address in self.settings.values.get("deployers") or ()]
-        properties = keyvault.VaultPropertiesArgs(
-            tenant_id=self.images.tenant_id,
-            sku=keyvault.SkuArgs(family="A", name=keyvault.SkuName.STANDARD),
-            enable_rbac_authorization=True,
-            enable_soft_delete=True,
-            enable_purge_protection=True,
-            soft_delete_retention_in_days=RECOVERABLE_PROTECTED if self.settings.protected else RECOVERABLE,
-            public_network_access="Enabled" if deployers else "Disabled",
-            network_acls=keyvault.NetworkRuleSetArgs(
-                default_action="Deny",
-                bypass="AzureServices",  # the resource manager, by which Pulumi writes secrets
-                ip_rules=[keyvault.IPRuleArgs(value=address) for address in deployers],
-            ),
-        )
-        made = keyvault.Vault(
-            "vault",
-            resource_group_name=self.group,
-            location=self.region,
-            properties=properties,
+        made = own_vault(
+            self.group,
+            self.region,
+            tenant=self.images.tenant_id,
+            deployers=[str(address) for address in self.settings.values.get("deployers") or ()],
+            days=RECOVERABLE_PROTECTED if self.settings.protected else RECOVERABLE,
             tags=self.shared_tags,
-            opts=self.shared,
+            options=self.shared,
         )
         self.logged("vault", made.id, "audit", self.shared)
         zone = self.network.zone("privatelink.vaultcore.azure.net", "vaultZoneId")

@@ -69,6 +69,7 @@ def _hash(*what: Any) -> str:
 class Containers(Target):
     """A target that runs software as images from the stack's `meshwright:registry`."""
 
+    knows = Target.knows | {"registry", "baseImage"}
     needs: ClassVar[Mapping[str, str]] = {"registry": "registry.example.org/mesh"}
 
     def __init__(self, settings: StackSettings, previous: Mapping[str, str] | None = None) -> None:

@@ -35,6 +35,7 @@ from components.targets.containers import (
     keeps_data,
 )
 from components.targets.docker_container import SECRETS, Daemon, Workload
+from components.targets.machine import Machine
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -50,6 +51,7 @@ class Docker(Daemon):
     """Nothing is published: a port's host is a container's name, known on the networks that the container is on."""
 
     name = "docker"
+    knows = Daemon.knows | Machine.knows | {"bind", "dockerHost", "network", "publish"}
 
     def authorised(self) -> None:
         """The daemon answers."""

@@ -36,6 +36,7 @@ class Local(Machine):
     """One supervisor and one data directory per stack; addresses on the loopback unless `meshwright:bind` says else."""
 
     name = "local"
+    knows = Machine.knows | {"autorestart", "bind"}
     here = True
 
     def __init__(self, settings: StackSettings, previous: Mapping[str, str] | None = None) -> None:

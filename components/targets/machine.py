@@ -28,6 +28,8 @@ def state_home() -> Path:
 class Machine(Target):
     """A target whose jobs are run from here, each defined in the stack's home."""
 
+    knows = Target.knows | {"dataDirectory"}
+
     def __init__(self, settings: StackSettings, previous: Mapping[str, str] | None = None) -> None:
         super().__init__(settings, previous)
         self.home = str(settings.values.get("dataDirectory") or state_home() / settings.stack)

@@ -1,7 +1,8 @@
 """Runs a job of Azure Container Apps: `containerapps_run.py JOB.json [--undo]`.
 
-Exits with its container's code; 2 where it could not be started, with Azure's own reason. Its lines reach Log Analytics
-minutes later, so they are not waited for: it says where they are found.
+Shows the lines of its container and exits with its code; 2 where it could not be started, with Azure's own reason.
+The lines are those of Azure's log stream, which ends with the container: where it gives none, it says where they are
+found minutes later.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import requests
 from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
@@ -23,6 +27,7 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
+from azure.core.rest import HttpRequest
 from azure.identity import DefaultAzureCredential
 from azure.mgmt.appcontainers import ContainerAppsAPIClient
 from azure.mgmt.appcontainers.models import JobExecutionContainer, JobExecutionTemplate
@@ -36,6 +41,12 @@ HOPELESS = ("ImagePull", "ErrImage", "InvalidImageName", "CreateContainer")
 FIRM = 45
 """Seconds in which a pull that fails may still succeed."""
 ENDED = ("Succeeded", "Failed", "Stopped")
+STREAMING = "2023-11-02-preview"
+"""The version of the API that tells where an execution's lines are; `az containerapp job logs show` asks the same."""
+SETTLE = 5
+"""Seconds in which the stream may still give lines of a container that has ended."""
+METRICS = "::mesh::"
+"""Begin of what a job says of itself (runner.py)."""
 LOGIN = "`az login`, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"
 AWAY = (ServiceRequestError, ServiceResponseError)
 
@@ -91,10 +102,15 @@ class Run:
     def wait(self, name: str) -> Any:
         """The execution's properties once it has ended."""
         delay, heard, said, hopeless = LOOK[0], time.monotonic(), "", 0.0
+        shown: threading.Thread | None = None
         while True:
             found = self.look(name)
             now = time.monotonic()
+            if shown is None and found is not None and state(found) in ("Running", *ENDED):
+                shown = self.follow(name)
             if found is not None and state(found) in ENDED:
+                if shown is not None:
+                    shown.join(SETTLE)
                 return found
             heard = now if found is not None else heard
             if now - heard > PATIENCE:
@@ -120,6 +136,30 @@ class Run:
                 raise
             return None
 
+    def follow(self, name: str) -> threading.Thread | None:
+        """Show the container's lines from now on; None where Azure does not tell yet where they are."""
+        try:
+            replicas = self.ask("GET", f"/executions/{name}/replicas")["value"]
+            containers = [part for replica in replicas for part in replica["properties"]["containers"]]
+            places = [part["logStreamEndpoint"] for part in containers if part["name"] == self.container]
+            token = self.ask("POST", "/getAuthToken")["properties"]["token"] if places else ""
+        except (AzureError, KeyError, TypeError, ValueError):
+            return None
+        if not places:
+            return None
+        thread = threading.Thread(target=show, args=(places[0], token), daemon=True)
+        thread.start()
+        return thread
+
+    def ask(self, method: str, what: str) -> Any:
+        """What the job's own address answers; the SDK knows nothing of lines."""
+        subscription, (group, job) = self.told["subscription"], self.at
+        path = f"/subscriptions/{subscription}/resourceGroups/{group}/providers/Microsoft.App/jobs/{job}{what}"
+        request = HttpRequest(method, f"{self.client._config.base_url}{path}", params={"api-version": STREAMING})
+        answer = self.client.send_request(request)
+        answer.raise_for_status()
+        return answer.json()
+
     def code(self, ended: Any) -> int:
         """The exit code of our container, or what the execution's end means."""
         status = state(ended)
@@ -143,6 +183,30 @@ class Run:
                 self.client.jobs.begin_stop_execution(*self.at, name, polling=False)
         except AzureError as error:
             print(f"the execution {name} goes on: {sentence(error, self.told)}", flush=True)
+
+
+def show(place: str, token: str) -> None:
+    """Print the lines of a container until it ends."""
+    asked = {"follow": "true", "output": "json", "tailLines": "300"}
+    heads = {"Authorization": f"Bearer {token}"}
+    with (
+        suppress(requests.RequestException),
+        requests.get(place, params=asked, headers=heads, stream=True, timeout=(10, None)) as answer,
+    ):
+        answer.raise_for_status()
+        for raw in answer.iter_lines():
+            if raw:
+                print(text_of(raw.decode(errors="replace")), flush=True)
+
+
+def text_of(line: str) -> str:
+    """What a program wrote: the stream wraps it as {TimeStamp, Log}, and may put marks of its own before it."""
+    with suppress(ValueError):
+        told = json.loads(line)
+        if isinstance(told, dict) and "TimeStamp" in told:
+            line = str(told.get("Log", ""))
+    at = line.find(METRICS)
+    return line[at:] if at > 0 else line
 
 
 def state(properties: Any) -> str:

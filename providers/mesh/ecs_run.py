@@ -46,6 +46,7 @@ NO_CREDENTIALS = (
     failures.SSOError,
     failures.TokenRetrievalError,
 )
+SERVICES = {"ecs": "ECS", "emr-serverless": "EMR Serverless"}
 AWAY = (failures.ConnectionError, failures.HTTPClientError)
 LOGIN = "`aws sso login`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 
@@ -203,14 +204,14 @@ def code_of(container: dict[str, Any]) -> int:
     return int(container.get("exitCode", 0))
 
 
-def sentence(error: ClientError | BotoCoreError) -> str:
-    """What AWS says, and what helps."""
+def sentence(error: ClientError | BotoCoreError, asked: str = "ecs") -> str:
+    """What AWS says, and what helps; `asked` is the service whose right is missing where AWS does not name it."""
     if not isinstance(error, ClientError):
         return str(error)
     found, operation = error.response["Error"], error.operation_name
     code, said = found.get("Code", ""), " ".join((found.get("Message") or str(error)).split())
     if code in NO_RIGHT:
-        service = "logs" if operation.endswith("LogEvents") else "ecs"
+        service = "logs" if operation.endswith("LogEvents") else asked
         action = re.search(r"not authorized to perform:? ([\w-]+:\w+)", said)
         return f"the right `{action[1] if action else f'{service}:{operation}'}` is missing: {said}"
     if code in NO_ENTRY:
@@ -218,21 +219,21 @@ def sentence(error: ClientError | BotoCoreError) -> str:
     return said
 
 
-def refusal(error: ClientError | BotoCoreError, job: dict[str, Any]) -> str:
+def refusal(error: ClientError | BotoCoreError, job: dict[str, Any], asked: str = "ecs") -> str:
     """Why the job could not run."""
-    region, session = job["region"], boto3.session.Session
+    region, session, service = job["region"], boto3.session.Session, SERVICES[asked]
     if isinstance(error, NO_CREDENTIALS):
         return f"this machine has no AWS credentials that can be used: {error}; {LOGIN}"
     if isinstance(error, (*AWAY, failures.InvalidRegionError)):
         known = {
-            name for part in ("aws", "aws-cn", "aws-us-gov") for name in session().get_available_regions("ecs", part)
+            name for part in ("aws", "aws-cn", "aws-us-gov") for name in session().get_available_regions(asked, part)
         }
         if region not in known:
-            return f"there is no region `{region}` of ECS that boto3 {boto3.__version__} knows"
-        return f"ECS in {region} does not answer: {error}"
+            return f"there is no region `{region}` of {service} that boto3 {boto3.__version__} knows"
+        return f"{service} in {region} does not answer: {error}"
     if isinstance(error, ClientError) and error.response["Error"].get("Code") == "ClusterNotFoundException":
         return f"there is no ECS cluster {job['cluster']} in {region}"
-    return f"AWS refuses the job: {sentence(error)}"
+    return f"AWS refuses the job: {sentence(error, asked)}"
 
 
 def main() -> None:

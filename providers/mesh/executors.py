@@ -88,5 +88,6 @@ EXECUTORS: Mapping[str, Executor] = {
         ("manifest",), elsewhere("kubernetes_run.py", "manifest", "context", leaves=True), stays=False
     ),
     "ecs": Executor(ECS, elsewhere("ecs_run.py", *ECS, "securityGroups"), stays=False),
+    "emr": Executor(("region", "manifest"), elsewhere("emr_run.py", "region", "manifest"), stays=False),
     "containerapps": Executor(CONTAINER_APPS, elsewhere("containerapps_run.py", *CONTAINER_APPS), stays=False),
 }

@@ -18,6 +18,7 @@ from typing import Any
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 
 from providers.mesh.home import Home, read
@@ -99,28 +100,34 @@ class Schedule:
 
 
 def trigger_of(cron: dict[str, Any]) -> Any:
-    """The trigger of {cron: five words, or @hourly and the like; timezone}."""
+    """The trigger of {cron: five words, or @hourly and the like; timezone}, as crontab(5) has it."""
     words = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * sun", "@monthly": "0 0 1 * *"}
-    # In crontab 0 and 7 are Sunday; APScheduler counts from Monday: give it names.
     minute, hour, day, month, weekday = words.get(cron["cron"], cron["cron"]).split()
-    return CronTrigger(
-        minute=minute,
-        hour=hour,
-        day=day,
-        month=month,
-        day_of_week=weekdays(weekday),
-        timezone=cron.get("timezone") or "UTC",
-    )
+
+    def at(**days: str) -> CronTrigger:
+        zone = cron.get("timezone") or "UTC"
+        return CronTrigger(minute=minute, hour=hour, month=month, timezone=zone, **days)
+
+    if day.startswith("*") or weekday.startswith("*"):
+        return at(day=day, day_of_week=weekdays(weekday))
+    return OrTrigger([at(day=day), at(day_of_week=weekdays(weekday))])  # where both are given, either is enough
 
 
 def weekdays(field: str) -> str:
-    """A crontab's day-of-week field in names."""
-    names = ["sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-    head, slash, step = field.partition("/")
-    parts = [
-        "-".join(names[int(w)] if w.isdigit() and int(w) < 8 else w for w in p.split("-")) for p in head.split(",")
-    ]
-    return ",".join(parts) + slash + step
+    """A crontab's day-of-week field in names: there 0 and 7 are Sunday, APScheduler counts from Monday."""
+    names = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
+
+    def number(word: str) -> int:
+        return int(word) if word.isdigit() else names.index(word.lower())
+
+    days: set[int] = set()
+    for item in field.split(","):
+        span, _, step = item.partition("/")
+        first, dash, last = span.partition("-")
+        low = 0 if span == "*" else number(first)
+        high = number(last) if dash else 6 if span == "*" or step else low
+        days |= {value % 7 for value in range(low, high + 1, int(step or 1))}
+    return ",".join(names[value] for value in sorted(days)) if len(days) < 7 else "*"
 
 
 def main() -> None:

@@ -52,6 +52,12 @@ class Kind(ABC):
         """What new inputs are compared with."""
         return old
 
+    def foresee(self, new: Values, state: Values) -> Values:
+        """Outputs in a preview: all of a new resource is unknown, of one that is there what is known stays."""
+        if state:
+            return {key: state[key] for key in self.computed if key in state}
+        return dict.fromkeys(self.computed, UNKNOWN)
+
     @abstractmethod
     def create(self, new: Values) -> tuple[str, Values]:
         """Id and outputs; a failure leaves nothing behind."""
@@ -79,15 +85,15 @@ def foreign(kind: type[Any], values: Mapping[str, Any], place: str = "") -> Iter
             continue
         inner = nested(known[key])
         for number, item in enumerate(value if isinstance(value, list) else [value]):
-            if inner is not None and isinstance(item, dict):
-                yield from foreign(inner, item, f"{where}[{number}].")
+            if inner and isinstance(item, dict):
+                yield from min((list(foreign(each, item, f"{where}[{number}].")) for each in inner), key=len)
 
 
-def nested(kind: Any) -> type[Any] | None:
-    """The input class inside a type, if there is one."""
+def nested(kind: Any) -> list[type[Any]]:
+    """The input classes inside a type: one of them is meant."""
     if isinstance(kind, type) and _types.is_input_type(kind):
-        return kind
-    return next((found for part in getattr(kind, "__args__", ()) if (found := nested(part))), None)
+        return [kind]
+    return [found for part in getattr(kind, "__args__", ()) for found in nested(part)]
 
 
 class Configured(Provider):
@@ -157,7 +163,7 @@ class StandIn(ProviderServicer):
 
         def work(kind: Kind) -> Any:
             if request.preview:
-                return proto.CreateResponse(id="", properties=_state(new, dict.fromkeys(kind.computed, UNKNOWN)))
+                return proto.CreateResponse(id="", properties=_state(new, kind.foresee(plain_map(new), {})))
             identity, outputs = kind.create(plain_map(new))
             return proto.CreateResponse(id=identity, properties=_state(new, outputs))
 
@@ -167,9 +173,8 @@ class StandIn(ProviderServicer):
         state, new = PropertyValue.unmarshal_map(request.olds), PropertyValue.unmarshal_map(request.news)
 
         def work(kind: Kind) -> Any:
-            known = {key: plain_map(state)[key] for key in kind.computed if key in plain_map(state)}
-            inputs = plain_map(new)
-            outputs = known if request.preview or unknown_in(inputs) else kind.update(request.id, inputs)
+            inputs, foreseen = plain_map(new), request.preview or unknown_in(plain_map(new))
+            outputs = kind.foresee(inputs, plain_map(state)) if foreseen else kind.update(request.id, inputs)
             return proto.UpdateResponse(properties=_state(new, outputs))
 
         return await self._work(request, context, work, state, new)
@@ -206,8 +211,22 @@ def _present(values: Properties) -> Properties:
 
 
 def _state(inputs: Properties, outputs: Values) -> Any:
-    """Inputs with their secrets as they came, outputs over them."""
-    return PropertyValue.marshal_map({**inputs, **{key: wrap(value) for key, value in outputs.items()}})
+    """Inputs with their secrets as they came, outputs over them; what was secret stays so."""
+    return PropertyValue.marshal_map(
+        {**inputs, **{key: _over(inputs.get(key), value) for key, value in outputs.items()}}
+    )
+
+
+def _over(was: PropertyValue | None, value: Any) -> PropertyValue:
+    """A plain value with the secrets of what stood in its place."""
+    if was is None or was.is_secret:
+        return wrap(value, was is not None)
+    inner = was.value
+    if isinstance(inner, Mapping) and isinstance(value, Mapping):
+        return PropertyValue({str(key): _over(inner.get(key), item) for key, item in value.items()})
+    if isinstance(inner, tuple) and isinstance(value, list | tuple) and len(inner) == len(value):
+        return PropertyValue([_over(*pair) for pair in zip(inner, value, strict=True)])
+    return wrap(value)
 
 
 def serve(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,34 @@ def test_nothing_that_is_shipped_mentions_one(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     assert "tests.plugins" not in text
     assert "tests/plugins" not in text
+
+
+def test_no_setting_page_or_script_names_one() -> None:
+    """What no folder of ours holds: pages, workflows, the project's own files."""
+    pages = [*(ROOT / "docs").rglob("*.md"), *(ROOT / ".github").rglob("*"), *ROOT.glob("*.md"), *ROOT.glob("*.toml")]
+    for file in (page for page in [*pages, *ROOT.glob("*.y*ml")] if page.is_file()):
+        assert "tests/plugins" not in file.read_text(encoding="utf-8"), file
+
+
+def test_a_wheel_holds_no_tests() -> None:
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]
+    assert set(built["wheel"]["packages"]) == set(SHIPPED)
+
+
+def test_a_source_distribution_holds_no_tests() -> None:
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"].get("sdist", {})
+    named = built.get("only-include") or built.get("include") or []
+    assert "tests" in " ".join(built.get("exclude", [])) or (named and "tests" not in " ".join(named))
+
+
+def test_only_a_test_says_where_one_is() -> None:
+    """A Pulumi.yaml of anything but a test's own copy would have to name its folder."""
+    for file in ROOT.rglob("Pulumi*.yaml"):
+        inside = file.relative_to(ROOT).parts[0]
+        if inside in ("tests", ".venv", ".tools", ".cache"):
+            continue
+        providers = (yaml.safe_load(file.read_text()) or {}).get("plugins", {}).get("providers", [])
+        assert {provider["path"] for provider in providers} <= {"providers/mesh"}, file
 
 
 @pytest.mark.parametrize("folder", STAND_INS, ids=lambda folder: folder.name)

@@ -1,140 +1,31 @@
-"""Jobs of Azure Container Apps, against a fake.
+"""Jobs of Azure Container Apps, against a fake: there is no emulator and no account.
 
-Nobody makes an emulator of Azure's management API, and there is no account: `Fake` answers the five requests of this
-executor as the API's reference says, and keeps them. It proves what we send and what we make of an answer, not that
-Azure takes it. The SDK, its log-in by `az` (a script here) and TLS are real.
+It proves what we send and what we make of an answer, not that Azure takes it.
 """
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import json
-import ssl
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from providers.mesh.home import Home
 from providers.mesh.kind import Operation
 from providers.mesh.refusal import Cancelled, Refusal
+from tests.providers.containerapps import CONTAINER, EXECUTION, STREAM, Fake, environment
 
 JOB = "/subscriptions/1234/resourceGroups/sales/providers/Microsoft.App/jobs/sales-dev-load"
-EXECUTION = "sales-dev-load-x1y2z3"
-CONTAINER = {
-    "name": "main",
-    "image": "registry.example.org/python:1",
-    "command": ["python", "load.py"],
-    "env": [{"name": "HOME", "value": "/data"}, {"name": "PASSWORD", "secretRef": "password"}],
-    "resources": {"cpu": 0.5, "memory": "1Gi"},
-    "volumeMounts": [{"volumeName": "data", "mountPath": "/data"}],
-}
-AZ = """\
-#!/bin/sh
-[ -e "$HOME/logged-out" ] && echo "ERROR: Please run 'az login' to setup account." >&2 && exit 1
-echo '{"accessToken": "a-token", "expires_on": 4102444800, "subscription": "1", "tenant": "t", "tokenType": "Bearer"}'
-"""
-
-
-class Fake(ThreadingHTTPServer):
-    """The management API, as far as this executor asks it."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.asked: list[tuple[str, str, Any]] = []
-        self.states: list[dict[str, Any]] = [{"status": "Processing"}, {"status": "Running"}, {"status": "Succeeded"}]
-        """What an execution says of itself from look to look; the last stays."""
-        self.refusing: dict[str, tuple[int, str, str]] = {}
-        """Status, code and message instead of an answer, by the end of the path."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate(folder))
-        self.socket = context.wrap_socket(self.socket, server_side=True)
-        self.url = f"https://127.0.0.1:{self.server_port}"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def bodies(self, end: str) -> list[Any]:
-        """What was posted to a path."""
-        return [body for method, path, body in self.asked if method == "POST" and path.endswith(end)]
-
-
-class Answer(BaseHTTPRequestHandler):
-    """One request."""
-
-    def handle_once(self) -> None:
-        fake = cast(Fake, self.server)
-        path = self.path.partition("?")[0]
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        fake.asked.append((self.command, path, json.loads(body) if body else None))
-        assert self.headers["Authorization"] == "Bearer a-token"
-        for end, (status, code, message) in fake.refusing.items():
-            if path.endswith(end):
-                return self.answer(status, {"error": {"code": code, "message": message}})
-        if (self.command, path) == ("POST", f"{JOB}/start"):
-            return self.answer(202, None, Location=f"{fake.url}{JOB}/operationResults/1?api-version=1")
-        if path == f"{JOB}/operationResults/1":
-            return self.answer(200, {"name": EXECUTION, "id": f"{JOB}/executions/{EXECUTION}"})
-        if (self.command, path) == ("GET", JOB):
-            return self.answer(200, {"name": "sales-dev-load", "properties": {"template": {"containers": [CONTAINER]}}})
-        if (self.command, path) == ("POST", f"{JOB}/executions/{EXECUTION}/stop"):
-            fake.states = [{"status": "Stopped"}]
-            return self.answer(202, None)
-        if path == f"{JOB}/executions/{EXECUTION}":
-            state = fake.states.pop(0) if len(fake.states) > 1 else fake.states[0]
-            return self.answer(200, {"name": EXECUTION, "properties": state})
-        return self.answer(404, {"error": {"code": "ResourceNotFound", "message": f"{path} was not found."}})
-
-    do_GET = do_POST = handle_once
-
-    def answer(self, status: int, body: Any, **headers: str) -> None:
-        content = json.dumps(body).encode() if body is not None else b""
-        self.send_response(status)
-        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(content)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: Any) -> None:
-        """Nothing is written to the terminal."""
-
-
-def certificate(folder: Path) -> Path:
-    """A certificate of this machine that only these tests trust, with its key."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a fake of Azure")])
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    file = folder / "azure.pem"
-    file.write_bytes(made.public_bytes(serialization.Encoding.PEM) + key.private_bytes(*form))
-    return file
 
 
 @pytest.fixture
 def azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
     fake = Fake(tmp_path)
-    (tmp_path / "az").write_text(AZ)
-    (tmp_path / "az").chmod(0o755)
-    for name, value in {
-        "ARM_ENDPOINT": fake.url,
-        "AZURE_TOKEN_CREDENTIALS": "AzureCliCredential",
-        "REQUESTS_CA_BUNDLE": str(tmp_path / "azure.pem"),
-        "PATH": f"{tmp_path}:/usr/bin:/bin",
-        "HOME": str(tmp_path),
-    }.items():
+    for name, value in environment(tmp_path, fake).items():
         monkeypatch.setenv(name, value)
     yield fake
     fake.shutdown()
@@ -164,9 +55,8 @@ def lines(home: Home) -> list[str]:
 def test_a_job_is_started_and_waited_for(home: Home, made: Any, azure: Fake) -> None:
     job(made).create()
     assert azure.bodies("/start") == [None]
-    assert [path for method, path, _ in azure.asked if method == "GET" and "executions" in path] == [
-        f"{JOB}/executions/{EXECUTION}"
-    ] * 3
+    looks = [path for method, path, _ in azure.asked if method == "GET" and "executions" in path]
+    assert [path for path in looks if not path.endswith("/replicas")] == [f"{JOB}/executions/{EXECUTION}"] * 3
     where = f"az containerapp job logs show -g sales -n sales-dev-load --execution {EXECUTION} --container main"
     assert lines(home) == [f"execution {EXECUTION}; its lines: {where}"]
 
@@ -198,6 +88,30 @@ def test_an_execution_that_somebody_stopped(made: Any, azure: Fake) -> None:
     azure.states = [{"status": "Stopped"}]
     with pytest.raises(Refusal, match=r"exit code 1(.|\n)*stopped from outside"):
         job(made).create()
+
+
+def test_lines_are_those_of_the_log_stream_and_rows_are_kept(home: Home, made: Any, azure: Fake) -> None:
+    azure.lines = [
+        json.dumps({"TimeStamp": "2026-11-25T12:00:00", "Log": "loading"}),
+        json.dumps({"TimeStamp": "2026-11-25T12:00:01", "Log": 'F ::mesh:: {"rows": 26115}'}),
+        '{"a": "line of JSON"}',
+    ]
+    run = job(made).create()
+    assert lines(home)[1:] == ["loading", '{"a": "line of JSON"}']
+    assert run.state["rows"] == 26115
+    assert len([path for _, path, _ in azure.asked if path == STREAM]) == 1
+
+
+def test_secrets_in_lines_are_masked(home: Home, made: Any, azure: Fake) -> None:
+    azure.lines = ["the password is not-a-secret-of-anybody"]
+    job(made, secrets={"PASSWORD": "not-a-secret-of-anybody"}).create()
+    assert lines(home)[1:] == ["the password is [secret]"]
+
+
+def test_a_job_without_a_stream_of_lines_still_ends_well(home: Home, made: Any, azure: Fake) -> None:
+    azure.lines, azure.refusing["/getAuthToken"] = ["unseen"], (403, "AuthorizationFailed", "no right")
+    assert job(made).create().state["rows"] is None
+    assert len(lines(home)) == 1
 
 
 def test_why_a_container_waits_is_said_once(home: Home, made: Any, azure: Fake) -> None:

