@@ -27,17 +27,23 @@ from components.primitives import (
     program,
 )
 from components.targets import SECONDS, StackSettings, implements, seaweedfs
-from components.targets.containers import DATA, FILES, POSTGRES, SERVICE_DATA, Places, address, administered, keeps_data
-from components.targets.kubernetes_objects import Objects, physical, selected
-from components.targets.kubernetes_pod import data, probe, scratch, template
+from components.targets.containers import DATA, FILES, POSTGRES, SERVICE_DATA, address, administered, keeps_data
+from components.targets.kubernetes_network import internet
+from components.targets.kubernetes_objects import physical, selected
+from components.targets.kubernetes_operators import Operators
+from components.targets.kubernetes_pod import SECRETS, Program, probe, template
+from components.targets.kubernetes_scale import check_scaling, scaled
+from components.targets.kubernetes_schedule import Work
 
-SECRETS = "/secrets"
 
-
-class Kubernetes(Objects):
+class Kubernetes(Operators):
     """`meshwright:namespace` names a namespace that is there; without it the stack makes one of its own name."""
 
     name = "kubernetes"
+    knows = Operators.knows | {
+        *("context", "namespace", "quota", "ingressClass", "ingressDomain", "ingressIssuer", "ingressNamespace"),
+        *("ingressTls", "cloudNativePg", "cloudNativePgImage", "cloudNativePgInstances"),
+    }
 
     def __init__(self, settings: StackSettings, previous: Mapping[str, str] | None = None) -> None:
         super().__init__(settings, previous)
@@ -82,51 +88,51 @@ class Kubernetes(Objects):
     def postgres_stateful_set(self, database: Database) -> DatabaseOutputs:
         args = database.args
         password = Secret(database.child("admin"), SecretArgs(), database.below())
-        files = self.files(database, {"database.sh": program("database.sh")})
-        kept = core.v1.SecretVolumeSourceArgs(secret_name=self.secrets[password.name].metadata.name, default_mode=0o440)
-        pod = template(
-            self.labels(database),
+        server = Program(
             image=self.image_of(locked("postgres")),
             command=["sh", f"{FILES}/database.sh", "-c", "max_connections=100"],
             size=args.size,
             environment={"DATA": DATA, "DATABASE": args.name, "PASSWORD_FILE": f"{SECRETS}/value"},
-            files=files,
+            files=self.files(database, {"database.sh": program("database.sh")}),
             paths=["database.sh"],
             endpoints={"sql": POSTGRES},
             probe=probe(POSTGRES),
-            volumes=[core.v1.VolumeArgs(name="secrets", secret=kept)],
-            mounts=[data(), core.v1.VolumeMountArgs(name="secrets", mount_path=SECRETS, read_only=True)],
+            brought=True,
+            opened=self.secrets[password.name],
+            stop=["sh", "-c", "kill -INT 1"],  # SIGTERM would wait for every client to leave
         )
         host = self.service(database, {"sql": POSTGRES}, headless=True)
-        ready = self.stateful_set(database, pod, host, args.storage)
-        return administered(database, ready, password)
+        ready = self.opened(database, endpoints={"sql": POSTGRES})
+        pod = template(self.labels(database), server)
+        return administered(database, self.stateful_set(database, pod, host, args.storage, ready), password)
 
     @implements(Bucket)
     def seaweedfs_stateful_set(self, bucket: Bucket) -> BucketOutputs:
         secret = Secret(bucket.child("owner"), SecretArgs(length=40), bucket.below())
-        key = self.secrets[secret.name]
-        host = self.service(bucket, {"s3": seaweedfs.OBJECTS, **seaweedfs.INSIDE}, headless=True)
-        pod = template(
-            self.labels(bucket),
+        endpoints = {"s3": seaweedfs.OBJECTS, **seaweedfs.INSIDE}
+        host = self.service(bucket, endpoints, headless=True)
+        store = Program(
             image=self.image_of(locked("seaweedfs")),
-            command=seaweedfs.command(host),
+            # There is no other node that takes over meanwhile.
+            command=[*seaweedfs.command(host), "-volume.preStopSeconds=0"],
             size=bucket.args.size,
             environment=seaweedfs.ENVIRONMENT,
-            secrets=dict.fromkeys(seaweedfs.SECRETS, key),
+            secrets=dict.fromkeys(seaweedfs.SECRETS, self.secrets[secret.name]),
             endpoints={"s3": seaweedfs.OBJECTS},
             probe=probe(seaweedfs.OBJECTS),
-            mounts=[data()],
+            brought=True,
         )
-        ready = self.stateful_set(bucket, pod, host, bucket.args.storage)
-        return self.opened_store(bucket, ready, secret)
+        ready = self.opened(bucket, endpoints=endpoints)
+        pod = template(self.labels(bucket), store)
+        return self.opened_store(bucket, self.stateful_set(bucket, pod, host, bucket.args.storage, ready), secret)
 
     @implements(Service)
     def deployment(self, service: Service) -> ServiceOutputs:
-        args, places = service.args, Places(service.args.endpoints)
-        name = physical(service)
+        check_scaling(service)
+        self.check_public(service)
+        args, name, places = service.args, physical(service), self.places(service.args.endpoints)
         first = next(iter(args.endpoints.values()), None)
-        pod = template(
-            self.labels(service),
+        runs = Program(
             image=self.image_of(args.software),
             command=[places.fill(word) for word in args.command],
             size=args.size,
@@ -136,47 +142,52 @@ class Kubernetes(Objects):
             paths=list(args.files),
             endpoints=args.endpoints,
             probe=probe(first) if first else None,
-            volumes=[self.kept(service, SERVICE_DATA) if keeps_data(service) else scratch()],
-            mounts=[data()],
+            claim=self.kept(service, SERVICE_DATA) if keeps_data(service) else None,
         )
+        policies = self.opened(service, args.uses, args.endpoints)
+        grows = args.maximum > 1
         running = apps.v1.Deployment(
             service.name,
             metadata=self.meta(service, name),
             spec=apps.v1.DeploymentSpecArgs(
-                selector=meta.v1.LabelSelectorArgs(match_labels=selected(service)),
-                template=pod,
-                replicas=1,
+                selector=meta.v1.LabelSelectorArgs(match_labels=selected(name)),
+                template=template({**self.labels(service), **self.users(args.uses)}, runs),
+                # The autoscaler's number is its own.
+                replicas=None if grows else 1,
                 progress_deadline_seconds=args.start_seconds + 60,  # the image is pulled first
                 strategy=apps.v1.DeploymentStrategyArgs(type="Recreate" if keeps_data(service) else "RollingUpdate"),
             ),
-            opts=self.under(service),
+            opts=self.under(service, depends_on=policies),
         )
-        host = self.service(service, args.endpoints, headless=False)
+        if grows:
+            scaled(service, name, self.meta(service, name), selected(name), self.under(service))
         # Whoever reads the address waits until the pods are ready.
-        ready = pulumi.Output.all(running.id, host).apply(lambda known: str(known[1]))
-        ports = {
-            key: Port(protocol=endpoint.protocol, address=address(endpoint.protocol, ready, endpoint.port))
-            for key, endpoint in args.endpoints.items()
-        }
+        host = pulumi.Output.all(running.id, self.service(service, args.endpoints, headless=False)).apply(
+            lambda known: str(known[1])
+        )
+        published = self.published(service)
+        ports = {}
+        for key, endpoint in args.endpoints.items():
+            where = address(endpoint.protocol, host, endpoint.port)
+            if key in published:
+                where = {"url": pulumi.Output.all(running.id, published[key]).apply(lambda known: str(known[1]))}
+            ports[key] = Port(protocol=endpoint.protocol, address=where, behind=service)
         return ServiceOutputs(ports=ports, ready=running.id.apply(str))
 
     @implements(Job)
     def batch_job(self, job: Job) -> JobOutputs:
-        args, places = job.args, Places()
-        files = self.files(job, places.fill_all(args.files))
-        pod = template(
-            self.labels(job),
+        args, places = job.args, self.places()
+        runs = Program(
             image=self.image_of(args.software),
             command=[places.fill(word) for word in args.command],
             size=args.size,
             environment=places.fill_all(args.environment),
             secrets={key: self.secrets[secret.name] for key, secret in args.secrets.items()},
-            files=files,
+            files=self.files(job, places.fill_all(args.files)),
             paths=list(args.files),
-            volumes=[scratch()],
-            mounts=[data()],
-            restart="Never",
         )
+        policies = self.opened(job, args.uses, internet=internet(args.files))
+        pod = template({**self.labels(job), **self.users(args.uses)}, runs, restart="Never")
         manifest = batch.v1.JobArgs(
             api_version="batch/v1",
             kind="Job",
@@ -200,7 +211,7 @@ class Kubernetes(Objects):
             "memoryMiB": SIZES[args.size].memory,
             "tags": job.context.tags.as_map(),
         }
-        run = mesh.JobRun(job.name, inputs, job.below())
-        return JobOutputs(
-            revision=run.revision, job=pulumi.Output.concat("kubernetes:", self.namespace, f"/{physical(job)}")
-        )
+        run = mesh.JobRun(job.name, inputs, job.below(depends_on=policies))
+        called = pulumi.Output.concat("kubernetes:", self.namespace, f"/{physical(job)}")
+        self.work.append(Work(job=job, program=runs, called=called))
+        return JobOutputs(revision=run.revision, job=called)

@@ -13,11 +13,18 @@ from pulumi_kubernetes import apps, core, meta
 from components.base import Component
 from components.names import shortened
 from components.primitives import Endpoint
+from components.targets.kubernetes_namespace import bounded
 from components.targets.kubernetes_pod import claim_spec, file_key, label, port_name
 from components.targets.seaweedfs import SeaweedFS
 
 NAME_LIMIT = 52
-"""A StatefulSet's pods carry its name and a hash of 11 characters in a label of 63."""
+"""A StatefulSet's pods carry its name and a hash of 11 characters in a label of 63; a CronJob's name is no longer."""
+STACK = "app.kubernetes.io/part-of"
+"""The label that tells the objects of a stack."""
+TENANT = "mesh/tenant"
+"""The label of a namespace that belongs to a mesh."""
+YES = "true"
+"""The value of a label whose name says it all."""
 
 
 class Objects(SeaweedFS):
@@ -30,19 +37,36 @@ class Objects(SeaweedFS):
 
     @cached_property
     def namespace(self) -> pulumi.Input[str]:
-        given = self.settings.values.get("namespace")
+        given, settings = self.settings.values.get("namespace"), self.settings
         if given:
             return str(given)
-        tags = self.settings.shared_tags().as_map()
-        labels = {key: label(value) for key, value in tags.items()} | {
-            "pod-security.kubernetes.io/enforce": "restricted"
+        labels = {
+            **self.shared_labels(),
+            "pod-security.kubernetes.io/enforce": "restricted",
+            TENANT: label(settings.tenant),
+            # The mesh has checked that each of them has granted something to this stack.
+            **{reading(stack): YES for stack in sorted(settings.neighbours)},
         }
         made = core.v1.Namespace(
             "namespace",
-            metadata=meta.v1.ObjectMetaArgs(name=self.settings.stack, labels=labels),
+            metadata=meta.v1.ObjectMetaArgs(name=settings.stack, labels=labels),
             opts=pulumi.ResourceOptions(provider=self.provider),
         )
         return made.metadata.name
+
+    def of_the_stack(self) -> dict[str, str]:
+        """The label that finds all pods of the stack, and nobody else's in a namespace that was there."""
+        return {STACK: shortened(self.settings.stack, 63)}
+
+    def shared_labels(self) -> dict[str, str]:
+        """The labels of what belongs to the whole stack."""
+        tags = self.settings.shared_tags().as_map()
+        return {key: label(value) for key, value in tags.items()} | self.of_the_stack()
+
+    def finish(self) -> None:
+        """The bounds of a namespace of our own."""
+        super().finish()
+        bounded(self.settings, self.namespace, self.shared_labels(), pulumi.ResourceOptions(provider=self.provider))
 
     def under(self, component: Component[Any, Any], **options: Any) -> pulumi.ResourceOptions:
         """Options that place a resource of this cluster under a component."""
@@ -53,12 +77,21 @@ class Objects(SeaweedFS):
         return meta.v1.ObjectMetaArgs(name=name, namespace=self.namespace, labels=self.labels(component))
 
     def labels(self, component: Component[Any, Any]) -> dict[str, str]:
-        """The component's tags, made legal, and what selects its pods."""
-        tags = {key: label(value) for key, value in component.context.tags.as_map().items()}
-        return {**tags, **selected(component)}
+        """The component's tags, its stack, and what selects its pods."""
+        return {**self.tag_labels(component), **self.of_the_stack(), **selected(physical(component))}
+
+    @staticmethod
+    def tag_labels(component: Component[Any, Any]) -> dict[str, str]:
+        """The component's tags, made legal."""
+        return {key: label(value) for key, value in component.context.tags.as_map().items()}
 
     def stateful_set(
-        self, owner: Component[Any, Any], pod: core.v1.PodTemplateSpecArgs, host: pulumi.Output[str], storage: int
+        self,
+        owner: Component[Any, Any],
+        pod: core.v1.PodTemplateSpecArgs,
+        host: pulumi.Output[str],
+        storage: int,
+        after: list[pulumi.Resource],
     ) -> pulumi.Output[str]:
         """One pod with a volume that outlives it; `host` again, known once the pod is ready."""
         name = physical(owner)
@@ -69,13 +102,19 @@ class Objects(SeaweedFS):
             owner.name,
             metadata=self.meta(owner, name),
             spec=apps.v1.StatefulSetSpecArgs(
-                selector=meta.v1.LabelSelectorArgs(match_labels=selected(owner)),
+                selector=meta.v1.LabelSelectorArgs(match_labels=selected(name)),
                 service_name=name,
                 replicas=1,
                 template=pod,
                 volume_claim_templates=[claim],
             ),
-            opts=self.under(owner, protect=self.settings.protected),
+            opts=self.under(
+                owner,
+                protect=self.settings.protected,
+                depends_on=after,
+                # They can't be changed: a product's new owner must not cost its pod.
+                ignore_changes=["spec.volumeClaimTemplates[0].metadata.labels"],
+            ),
         )
         return pulumi.Output.all(made.id, host).apply(lambda known: str(known[1]))
 
@@ -101,7 +140,7 @@ class Objects(SeaweedFS):
                 cluster_ip="None" if headless else None,
                 # A store's parts find each other under this name before they are ready.
                 publish_not_ready_addresses=headless,
-                selector=selected(owner),
+                selector=selected(physical(owner)),
                 ports=ports,
             ),
             opts=self.under(owner),
@@ -114,15 +153,15 @@ class Objects(SeaweedFS):
         content = {file_key(path): text for path, text in files.items()}
         return core.v1.ConfigMap(owner.name, metadata=self.meta(owner), data=content, opts=self.under(owner))
 
-    def kept(self, owner: Component[Any, Any], gibibytes: int) -> core.v1.VolumeArgs:
+    def kept(self, owner: Component[Any, Any], gibibytes: int) -> pulumi.Input[str]:
+        """The name of a claim for a volume that outlives its pod."""
         claim = core.v1.PersistentVolumeClaim(
             owner.name,
             metadata=self.meta(owner, physical(owner)),
             spec=claim_spec(gibibytes),
             opts=self.under(owner, protect=self.settings.protected),
         )
-        source = core.v1.PersistentVolumeClaimVolumeSourceArgs(claim_name=claim.metadata.name)
-        return core.v1.VolumeArgs(name="data", persistent_volume_claim=source)
+        return claim.metadata.name
 
 
 def physical(component: Component[Any, Any]) -> str:
@@ -130,6 +169,11 @@ def physical(component: Component[Any, Any]) -> str:
     return shortened(component.origin, NAME_LIMIT)
 
 
-def selected(component: Component[Any, Any]) -> dict[str, str]:
-    """The label that finds a component's pods."""
-    return {"app.kubernetes.io/name": physical(component)}
+def selected(name: str) -> dict[str, str]:
+    """The label that finds the pods of a name."""
+    return {"app.kubernetes.io/name": name}
+
+
+def reading(stack: str) -> str:
+    """The label of a namespace whose stack reads ports of another."""
+    return f"reads.mesh/{shortened(stack, 63)}"

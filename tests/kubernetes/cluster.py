@@ -21,6 +21,7 @@ from typing import Any
 
 from kubernetes import client, config
 
+from tests.kubernetes.policing import policed
 from tests.kubernetes.settings import BRIDGE, NODE, Addresses, Settings
 
 UPLINK = "uplink"
@@ -72,6 +73,9 @@ def cluster(folder: Path, registry: Path, pause: str) -> Iterator[Cluster]:
         loading: Any = config  # without types of its own
         made = Cluster(kubeconfig, folder / "logs", loading.new_client_from_config(str(kubeconfig)))
         _wait_until_ready(made, node)
+        network = Path(f"/proc/{node.pid}/ns/net")
+        own = loading.new_client_from_config(str(kubeconfig))
+        stack.enter_context(policed(own, network, (addresses.node, addresses.outside)))
         yield made
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from kubernetes.stream import stream
 
 from tests.example.running import Running, copy_of_checkout
 from tests.kubernetes import programs
@@ -20,6 +21,18 @@ from tools.images.registry import Registry
 from tools.images.store import Store
 
 HOST = re.compile(r"(?P<name>[a-z0-9-]+)\.(?P<namespace>[a-z0-9-]+)\.svc")
+CONNECT = """
+import concurrent.futures, json, socket, sys
+def connects(end):
+    try:
+        socket.create_connection(tuple(end), 4).close()
+        return True
+    except OSError:
+        return False
+ends = json.loads(sys.argv[1])
+with concurrent.futures.ThreadPoolExecutor(len(ends)) as pool:
+    print(*(name for name, there in zip(ends, pool.map(connects, ends.values())) if there))
+"""
 PLUGIN = Path(__file__).resolve().parents[1] / "plugins" / "kubernetes"
 
 
@@ -73,6 +86,25 @@ class Place:
         self.eventually(lambda: stack not in [one.spec.claim_ref.namespace for one in volumes().items])
         assert not self.cluster.core.list_namespaced_pod(stack).items
 
+    def reached_from(self, namespace: str) -> dict[str, set[str]]:
+        """Which running pods of a namespace each of them connects to, at the port that is theirs; names of labels."""
+        listed = self.cluster.core.list_namespaced_pod(namespace, field_selector="status.phase=Running").items
+        pods = {pod.metadata.labels["app.kubernetes.io/name"]: pod for pod in listed}
+        ports = {name: pod.spec.containers[0].ports[0].container_port for name, pod in pods.items()}
+        found = {}
+        for name, pod in pods.items():
+            ends = {other: [pods[other].status.pod_ip, port] for other, port in ports.items() if other != name}
+            said = stream(
+                self.cluster.core.connect_get_namespaced_pod_exec,
+                pod.metadata.name,
+                namespace,
+                command=["python", "-c", CONNECT, json.dumps(ends)],
+                stdout=True,
+                stderr=True,
+            )
+            found[name] = set(said.split())
+        return found
+
     @staticmethod
     def eventually(true: Callable[[], bool], seconds: float = 60) -> None:
         """Wait until something is true."""
@@ -97,7 +129,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.fixture(scope="session")
 def checkout(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Running:
     """A copy whose Pulumi.yaml names the stand-in; its stacks run in the cluster once they are placed there."""
-    folder = tmp_path_factory.mktemp("mesh")
+    return copied(place, tmp_path_factory.mktemp("mesh"))
+
+
+def copied(place: Place, folder: Path) -> Running:
+    """A copy of the checkout that runs on the cluster by the stand-in."""
     made = copy_of_checkout(folder / "checkout", folder / "state")
     made.environment["KUBECONFIG"] = str(place.cluster.kubeconfig)
     made.edit("Pulumi.yaml", "  providers:\n", f"  providers:\n    - name: kubernetes\n      path: {PLUGIN}\n")

@@ -79,6 +79,11 @@ def test_superset_shows_what_the_file_holds(dashboard: Running) -> None:
     assert {row["carrier"]: round(float(row["mean"]), 6) for row in rows if row["mean"] is not None} == means()
 
 
+def test_pods_talk_where_it_is_used_and_nowhere_else(place: Place, dashboard: Running) -> None:
+    warehouse, metadata, web = "departures--warehouse", "departures--bi--metadata", "departures--bi--web"
+    assert place.reached_from(STACK) == {warehouse: set(), metadata: set(), web: {warehouse, metadata}}
+
+
 def test_a_second_up_changes_nothing(dashboard: Running) -> None:
     assert "no changes" in dashboard.mesh("up", "flights").stderr
 

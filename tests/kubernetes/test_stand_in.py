@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from pulumi import Output, ResourceOptions
 SPACE = k8s.core.v1.Namespace("space", metadata={{"name": "stood"}})
 def placed(**more):
     return {{"namespace": SPACE.metadata.name, **more}}
-def deployment(image={base!r}, labels={{"app": "held"}}, **container):
+def deployment(image={base!r}, labels={{"app": "held"}}, kind=k8s.apps.v1.Deployment, **container):
     main = {{"name": "main", "image": image, "command": ["sh", "-c", "trap exit TERM; sleep 1000 & wait"], **container}}
-    return k8s.apps.v1.Deployment("held", metadata=placed(name="held"), spec={{
+    more = {{"service_name": "held"}} if kind is k8s.apps.v1.StatefulSet else {{}}
+    return kind("held", metadata=placed(name="held"), spec={{**more,
         "selector": {{"match_labels": labels}},
         "template": {{"metadata": {{"labels": labels}}, "spec": {{"containers": [main]}}}}}})
 """
@@ -76,9 +78,15 @@ def test_what_the_api_server_refuses_is_refused_at_preview(place: Place, stack: 
 
 
 def test_pods_that_can_not_start_fail_the_update_with_the_reason(place: Place, stack: StandInStack) -> None:
-    stack.write(PROGRAM, place.base, 'deployment(image="127.0.0.1:1/none:1")')
+    text = """
+        deployment(image="127.0.0.1:1/none:1")
+        deployment(image="127.0.0.1:1/none:1", labels={"app": "set"}, kind=k8s.apps.v1.StatefulSet)
+        """
+    stack.write(PROGRAM, place.base, text)
     output = stack.up(code=-1)
-    assert "Deployment held is not ready after 4" in output
+    for kind in ("Deployment", "StatefulSet"):
+        (seconds,) = set(re.findall(rf"\b{kind} held is not ready after (\d+) s", output))
+        assert int(seconds) < 60
     assert "ImagePull" in output
     assert "127.0.0.1:1/none:1" in output
     place.eventually(lambda: not place.cluster.core.list_namespaced_pod("stood").items)

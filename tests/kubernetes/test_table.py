@@ -10,12 +10,16 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
+from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 
 from tests.example.running import Running
 from tests.kubernetes.conftest import Place
 
 STACK, URN, READER = "metering-dev", "metering/readings/daily", "flights/delay-model"
 DATABASE = "readings--warehouse"
+ENDED = 20
+"""Seconds within which a pod must have ended: after 30 it would have been killed."""
 LINES = [["meter", "day", "kwh"]] + [[f"m{n % 7}", f"2026-0{n % 9 + 1}-11", f"{n * 0.25}"] for n in range(500)]
 MANIFEST = """\
 apiVersion: meshwright/v1
@@ -101,11 +105,61 @@ def test_no_secret_is_in_the_state_or_in_a_pod(place: Place, table: Running) -> 
         assert not [text for text in states if secret in text]
 
 
+def test_nobody_in_the_namespace_may_ask_the_kubernetes_api(place: Place, table: Running) -> None:
+    for pod in pods(place).values():
+        mounted = [mount.mount_path for container in pod.spec.containers for mount in container.volume_mounts]
+        assert not [path for path in mounted if path.startswith("/var/run/secrets")], "no pod has a token"
+    request = client.AuthenticationV1TokenRequest(spec=client.V1TokenRequestSpec(audiences=[]))
+    token = place.cluster.core.create_namespaced_service_account_token("default", STACK, request).status.token
+    asking = client.Configuration()
+    asking.host = place.cluster.api.configuration.host
+    asking.ssl_ca_cert = place.cluster.api.configuration.ssl_ca_cert
+    asking.api_key = {"authorization": f"Bearer {token}"}
+    with pytest.raises(ApiException) as caught:
+        client.CoreV1Api(client.ApiClient(asking)).list_namespaced_secret(STACK)
+    assert caught.value.status == 403
+
+
+def test_pods_of_others_get_limits(place: Place, table: Running) -> None:
+    limited = {
+        "metadata": {"name": "foreign"},
+        "spec": {
+            "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [
+                {
+                    "name": "main",
+                    "image": place.base,
+                    "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+                }
+            ],
+        },
+    }
+    made = place.cluster.core.create_namespaced_pod(STACK, limited, dry_run="All")
+    assert made.spec.containers[0].resources.limits == {"cpu": "500m", "memory": "1Gi"}
+
+
 def test_data_outlives_a_pod_that_somebody_removed(place: Place, table: Running) -> None:
     before = pods(place)[f"{DATABASE}-0"].metadata.uid
-    place.cluster.core.delete_namespaced_pod(f"{DATABASE}-0", STACK)
+    with table.connected(URN):  # who does not leave
+        place.cluster.core.delete_namespaced_pod(f"{DATABASE}-0", STACK)
+        place.eventually(lambda: f"{DATABASE}-0" not in uids(place, before), ENDED)
     place.eventually(lambda: ready(pods(place).get(f"{DATABASE}-0"), before))
     assert asked(table, "select count(*) from readings.readings") == [(len(LINES) - 1,)]
+
+
+def test_a_new_owner_costs_no_data(place: Place, table: Running) -> None:
+    claims = place.cluster.core.list_namespaced_persistent_volume_claim
+    before = [claim.metadata.uid for claim in claims(STACK).items]
+    table.edit("stacks/metering/readings.yaml", "owner: metering@example.org", "owner: others@example.org")
+    table.mesh("up", "metering")
+    assert [claim.metadata.uid for claim in claims(STACK).items] == before
+    assert pods(place)[f"{DATABASE}-0"].metadata.labels["owner"] == "others_example.org"
+    assert asked(table, "select count(*) from readings.readings") == [(len(LINES) - 1,)]
+
+
+def uids(place: Place, uid: str) -> list[str]:
+    """The names of pods of this identity."""
+    return [name for name, pod in pods(place).items() if pod.metadata.uid == uid]
 
 
 def ready(pod: Any, other_than: str) -> bool:

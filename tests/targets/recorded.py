@@ -69,14 +69,15 @@ class Graph:
     def service(self, **args: Any) -> list[Recorded]:
         """What the target makes of one more service."""
         endpoints = {"web": Endpoint(protocol="http", port=8000, health="/")}
-        given = ServiceArgs(**{"software": locked("dask"), "command": ("serve",), "endpoints": endpoints} | args)
+        usual: dict[str, Any] = {"software": locked("dask"), "command": ("serve",), "endpoints": endpoints}
+        given = ServiceArgs(**usual | args)
         target = self.program.target()
         context = self.program.domain.context(self.program.domain.products[0], target)
 
         def build(product: Component[Any, Any]) -> dict[str, Port]:
             return dict(Service(product.child("extra"), given, product.below()).outputs.ports)
 
-        own = {"domain": "sales", "owner": "a", "classification": "internal", "template": "whole@1"}
+        own: dict[str, Any] = {"domain": "sales", "owner": "a", "classification": "internal", "template": "whole@1"}
         product = ProductArgs(**own, estimate={}, budget=None, build=build)
         made = record(lambda: Product(NAME, product, context))
         return [resource for resource in made if resource.custom]

@@ -32,13 +32,16 @@ def objects(graph: Graph) -> list[dict[str, Any]]:
 
 def pods(graph: Graph) -> list[dict[str, Any]]:
     """The template of every pod."""
-    return [thing["spec"]["template"] for thing in objects(graph) if "template" in thing.get("spec", {})]
+    specs = [thing.get("spec", {}) for thing in objects(graph)]
+    specs += [spec["jobTemplate"]["spec"] for spec in specs if "jobTemplate" in spec]
+    return [spec["template"] for spec in specs if "template" in spec]
 
 
 def test_every_pod_keeps_the_restricted_standard(graph: Graph) -> None:
     assert len(pods(graph)) > 8
     for pod in (template["spec"] for template in pods(graph)):
         assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["terminationGracePeriodSeconds"] <= 30
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert pod["automountServiceAccountToken"] is False
         assert not pod.keys() & {"hostNetwork", "hostPID", "hostIPC"}
@@ -77,6 +80,12 @@ def test_names_are_dns_labels(graph: Graph) -> None:
     stateful = [s.inputs["metadata"]["name"] for s in graph.of("StatefulSet")]
     assert all(len(name) <= 52 for name in stateful)
     assert len(set(stateful)) == len(stateful)
+
+
+def test_the_pods_of_a_schedule_are_nobody_elses(graph: Graph) -> None:
+    (cron,) = graph.of("CronJob")
+    labels = [template["metadata"]["labels"]["app.kubernetes.io/name"] for template in pods(graph)]
+    assert labels.count(cron.inputs["metadata"]["name"]) == 1
 
 
 def test_a_selector_finds_the_pods_of_one_object_alone(graph: Graph) -> None:
@@ -157,6 +166,15 @@ def test_a_job_is_a_manifest_that_names_its_files_by_what_they_hold(graph: Graph
     files = next(v for v in manifest["spec"]["template"]["spec"]["volumes"] if v["name"] == "files")
     # The provider gives a ConfigMap of other content another name: the job runs again with a changed script.
     assert files["configMap"]["name"] == f"${{kubernetes:core/v1:ConfigMap::{NAME}--work--run#metadata.name}}"
+
+
+def test_every_program_ends_when_it_is_told_to(graph: Graph) -> None:
+    """As the first process of its own it would have to handle a SIGTERM, or is asked in its own way."""
+    for template in pods(graph):
+        (container,) = template["spec"]["containers"]
+        assert template["spec"]["shareProcessNamespace"] == ("lifecycle" not in container)
+    postgres = graph.named("StatefulSet", "--results").inputs["spec"]["template"]["spec"]["containers"][0]
+    assert postgres["lifecycle"]["preStop"]["exec"]["command"] == ["sh", "-c", "kill -INT 1"]
 
 
 def test_probes_ask_the_health_path_or_connect(graph: Graph) -> None:

@@ -14,11 +14,18 @@ from tests.plugins.standin import serve  # noqa: E402
 TOKENS = (
     "apps/v1:Deployment",
     "apps/v1:StatefulSet",
+    "autoscaling/v2:HorizontalPodAutoscaler",
+    "batch/v1:CronJob",
     "core/v1:ConfigMap",
+    "core/v1:LimitRange",
     "core/v1:Namespace",
     "core/v1:PersistentVolumeClaim",
+    "core/v1:ResourceQuota",
     "core/v1:Secret",
     "core/v1:Service",
+    "networking.k8s.io/v1:Ingress",
+    "networking.k8s.io/v1:NetworkPolicy",
+    "policy/v1:PodDisruptionBudget",
 )
 
 if __name__ == "__main__":
