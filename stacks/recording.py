@@ -18,6 +18,7 @@ import pulumi
 from pulumi import _types
 from pulumi import output as pulumi_output
 from pulumi import resource as pulumi_resource
+from pulumi.runtime.settings import SETTINGS
 
 from components.errors import UserError
 from stacks.recorded import COMPUTED, SECRET, SYMBOL, Recorded
@@ -72,6 +73,7 @@ def record(program: Callable[[], Any]) -> list[Recorded]:
     finally:
         asyncio.set_event_loop(None)
         loop.close()
+        SETTINGS.outputs.clear()  # nobody waits for them any more
         if collect:
             gc.enable()
     return graph
