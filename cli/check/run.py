@@ -65,7 +65,6 @@ class Checker:
         for name in sorted(every, key=lambda name: -sizes[name]):
             min(shares, key=lambda share: sum(sizes[one] for one in share)).append(name)
         warm(self.stacks, every)
-        gc.freeze()
         # What a forked process is started with is not copied through a pipe.
         with multiprocessing.get_context("fork").Pool(workers, _keep, (self,)) as pool:
             parts = pool.map(_share, shares, chunksize=1)
@@ -102,11 +101,13 @@ class Checker:
         manifests = Manifests(self.stacks, self.root / "templates")
         reports = []
         gc.disable()  # a graph is full of cycles, and is garbage as a whole
+        gc.freeze()  # what was there before, the SDKs above all, is not looked through for it
         try:
             for name in names:
                 reports.append(self._stack(name, manifests))
                 gc.collect()
         finally:
+            gc.unfreeze()
             gc.enable()
         return reports
 

@@ -67,6 +67,7 @@ def instance(
         db_subnet_group_name=subnets.name,
         vpc_security_group_ids=[group.id],
         publicly_accessible=False,
+        iam_database_authentication_enabled=True,
         multi_az=protected,
         backup_retention_period=BACKUP_DAYS,
         copy_tags_to_snapshot=True,

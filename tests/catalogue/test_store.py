@@ -14,6 +14,8 @@ from catalogue.search import find
 from catalogue.store import Store, StoreError
 from tests.catalogue.example_mesh import raw_record, up
 
+pytestmark = pytest.mark.processes
+
 STACK = "flights-dev"
 
 

@@ -14,6 +14,8 @@ from cli.check.report import Checked
 from cli.cost import svg
 from tests.conftest import LittleMesh
 
+pytestmark = pytest.mark.processes
+
 MESH = str(Path(sys.executable).parent / "mesh")
 BUDGET = "budget: {monthly: 200, currency: USD}\n"
 

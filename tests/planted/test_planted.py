@@ -12,6 +12,8 @@ from tests.example.running import Running
 from tests.example.sales import copy_without_products, product, stack
 from tests.planted.mesh import FAULTS, planted
 
+pytestmark = pytest.mark.processes
+
 TABLE = "template: table@1\nsources: [{name: data, file: data.csv}]\n"
 
 

@@ -15,6 +15,8 @@ from container_start import due, started, values
 from components.primitives import Schedule, program
 from components.targets.azure_schedule import utc
 
+pytestmark = pytest.mark.processes
+
 YEAR = 2026
 
 

@@ -19,6 +19,8 @@ from providers.mesh.kind import Operation
 from providers.mesh.refusal import Cancelled, Refusal
 from tests.providers.containerapps import CONTAINER, EXECUTION, STREAM, Fake, environment
 
+pytestmark = pytest.mark.processes
+
 JOB = "/subscriptions/1234/resourceGroups/sales/providers/Microsoft.App/jobs/sales-dev-load"
 
 

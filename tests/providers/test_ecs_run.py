@@ -25,6 +25,8 @@ from providers.mesh.home import Home
 from providers.mesh.kind import Operation
 from providers.mesh.refusal import Cancelled, Refusal
 
+pytestmark = pytest.mark.processes
+
 REGION = "eu-west-1"
 FAMILY, GROUP = "sales-dev-load", "/mesh/sales-dev"
 

@@ -24,6 +24,8 @@ from providers.mesh.home import Home
 from providers.mesh.kind import Operation
 from providers.mesh.refusal import Cancelled, Refusal
 
+pytestmark = pytest.mark.processes
+
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 LOGS = "s3://files/sales-dev-batch/logs"
 

@@ -18,6 +18,8 @@ from providers.mesh.home import Home
 from providers.mesh.kind import Operation
 from providers.mesh.refusal import Cancelled, Refusal
 
+pytestmark = pytest.mark.processes
+
 FOLDER = Path(scheduler.__file__).parent
 
 

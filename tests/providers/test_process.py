@@ -21,6 +21,8 @@ from providers.mesh.masks import Masks
 from providers.mesh.refusal import Cancelled, Refusal
 from providers.mesh.supervisor import RUNNING, Supervisor
 
+pytestmark = pytest.mark.processes
+
 SERVE = [sys.executable, "-m", "http.server", "--bind", "{{http.host}}", "{{http.port}}"]
 HTTP = {"http": {"protocol": "http", "health": "/"}}
 

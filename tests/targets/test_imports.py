@@ -13,6 +13,8 @@ import pytest
 from components.targets import TARGETS
 from tests.stacks.test_snapshots import VALUES
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).resolve().parents[2]
 SDKS = {
     "aws": "pulumi_aws",

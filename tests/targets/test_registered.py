@@ -13,6 +13,8 @@ from tests.conftest import TABLE, LittleMesh
 from tests.stacks.test_snapshots import VALUES
 from tests.targets.registered import requests
 
+pytestmark = pytest.mark.processes
+
 AZURE = "azure-native:"
 OURS = ("pulumi:pulumi:Stack", "pulumi:pulumi:StackReference")
 """Pulumi's own: the stack is not recorded, a reference is read and not registered."""

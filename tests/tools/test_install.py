@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 SOURCE = Path(__file__).resolve().parents[2] / "tools"
 NOWHERE = "http://127.0.0.1:9/releases"
 

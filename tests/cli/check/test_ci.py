@@ -25,6 +25,8 @@ from cli.main import app, main
 from tests.cli.check.golden import pulls
 from tests.conftest import LittleMesh
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).resolve().parents[3]
 GOLDEN = Path(__file__).parent / "golden"
 URL = "https://forge.example/runs/7"

@@ -12,6 +12,8 @@ import pytest
 from cli.check.report import Report, read
 from tests.conftest import LittleMesh
 
+pytestmark = pytest.mark.processes
+
 MESH = str(Path(sys.executable).parent / "mesh")
 BUDGET = "budget: {monthly: 200, currency: USD}\n"
 

@@ -14,6 +14,8 @@ from cli.check.report import Mistake, Report
 from tests.cli.check.golden.pulls import PULLS, finding, product, pull
 from tests.conftest import LittleMesh
 
+pytestmark = pytest.mark.processes
+
 SCHEMA = Path(__file__).parent / "schemas" / "junit-10.xsd"
 """Of Jenkins' xunit plugin (github.com/jenkinsci/xunit-plugin at ae25da50), MIT, as its head says."""
 

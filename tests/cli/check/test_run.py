@@ -16,6 +16,8 @@ from policies.dispatch import Dispatcher
 from policies.rule import Rule, all_rules, example
 from tests.conftest import TODAY, LittleMesh
 
+pytestmark = pytest.mark.processes
+
 BUDGET = "budget: {monthly: 200, currency: USD}\n"
 
 
