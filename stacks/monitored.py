@@ -11,11 +11,7 @@ from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
-from stacks.recorded import COMPUTED, SECRET, Recorded
-
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-SIGNED, IS_SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
-"""How the protocol writes what is not known yet, and marks a secret (pulumi: sdk/go/common/resource)."""
+from stacks.recorded import COMPUTED, IS_SECRET, SECRET, SIGNED, UNKNOWN, Recorded
 
 
 class Nobody(mocks.Mocks):

@@ -12,6 +12,10 @@ COMPUTED = "(computed)"
 SECRET = "(secret)"
 """Stands for every secret."""
 
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+SIGNED, IS_SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+"""How Pulumi's protocol writes what is not known yet, and how it and a state mark a secret (sdk/go/common/resource)."""
+
 SYMBOL = re.compile(r"\$\{[^{}#]+#[^{}]+\}")
 """`${type::name#property}`: the output of a resource, in whatever text it was put into."""
 

@@ -14,10 +14,7 @@ from components.errors import UserError
 from policies.dispatch import Dispatcher
 from policies.levels import Levels
 from policies.rule import Finding, Options, Resource
-from stacks.recording import SECRET
-
-SIGNED, IS_SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
-"""How a state marks a secret (pulumi: sdk/go/common/resource/resource_state.go)."""
+from stacks.recorded import IS_SECRET, SECRET, SIGNED
 
 
 def check_state(file: Path, dispatcher: Dispatcher, root: Path) -> Report:

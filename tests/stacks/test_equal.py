@@ -11,15 +11,10 @@ import pytest
 
 from stacks.domain import Domain, stack_config
 from stacks.program import Program
-from stacks.recording import COMPUTED, SECRET, SYMBOL
+from stacks.recorded import COMPUTED, IS_SECRET, SECRET, SIGNED, SYMBOL, UNKNOWN
 from tests.example.running import ROOT, Running, copy_of_checkout
 
 pytestmark = pytest.mark.engine
-
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""How the protocol writes a text that is not known yet (sdk/go/common/resource/plugin/rpc.go)."""
-SIGNED, IS_SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
-"""How it marks a secret (sdk/go/common/resource/resource_state.go)."""
 
 
 @pytest.fixture(scope="module")

@@ -44,45 +44,25 @@ def requests(stack: str, values: dict[str, Any], *more: str, folder: Path = ROOT
 
 def main(stack: str, values: dict[str, Any], folder: Path, keep: bool) -> None:
     """Run the program against a monitor that notes each request."""
-    from google.protobuf import empty_pb2
     from pulumi.runtime import mocks
-    from pulumi.runtime.proto import resource_pb2
     from pulumi.runtime.stack import run_pulumi_func
 
     from components.targets import Target
     from stacks.domain import Domain
+    from stacks.monitored import Monitor, Nobody
     from stacks.program import Program
-
-    class Nobody(mocks.Mocks):
-        """Is not asked: the monitor answers."""
-
-        def new_resource(self, args: Any) -> Any:
-            raise AssertionError(args)
-
-        def call(self, args: Any) -> Any:
-            raise AssertionError(args)
 
     sent: list[tuple[str, str, list[str]]] = []
 
-    class Monitor(mocks.MockMonitor):
-        """Notes what is sent; plain inputs come back, everything else is unknown."""
+    class Noting(Monitor):
+        """Keeps what is sent, as a hash."""
 
         def RegisterResource(self, request: Any) -> Any:
             urn = self.make_urn(request.parent, request.type, request.name)
             text = request.object.SerializeToString(deterministic=True)
             specs = [str(alias.spec.type or alias.spec.name or alias.urn) for alias in request.aliases]
             sent.append((urn, hashlib.sha256(text).hexdigest(), [*specs, *request.aliasURNs]))
-            answer = resource_pb2.RegisterResourceResponse(urn=urn)
-            for key, value in request.object.fields.items():
-                if value.WhichOneof("kind") not in ("struct_value", "list_value"):
-                    answer.object.fields[key].CopyFrom(value)
-            return answer
-
-        def ReadResource(self, request: Any) -> Any:
-            return resource_pb2.ReadResourceResponse(urn=self.make_urn(request.parent, request.type, request.name))
-
-        def RegisterResourceOutputs(self, request: Any) -> Any:
-            return empty_pb2.Empty()
+            return super().RegisterResource(request)
 
     gc.disable()
     if keep:
@@ -96,7 +76,7 @@ def main(stack: str, values: dict[str, Any], folder: Path, keep: bool) -> None:
     program.kind.verify = lambda self: None  # type: ignore[method-assign]
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    mocks.set_mocks(Nobody(), "meshwright", stack, preview=True, monitor=Monitor(Nobody()))
+    mocks.set_mocks(Nobody(), "meshwright", stack, preview=True, monitor=Noting())
     loop.run_until_complete(run_pulumi_func(lambda: program.run()))
     print(json.dumps(sent))
 
