@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime
 import gc
 import os
+import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from cli import output
 from cli.check.graph import resources
 from cli.check.report import Checked, Found, Level, Mistake, Report, merged
 from cli.check.verdict import by_level, found_of
@@ -65,6 +67,8 @@ class Checker:
         for name in sorted(every, key=lambda name: -sizes[name]):
             min(shares, key=lambda share: sum(sizes[one] for one in share)).append(name)
         warm(self.stacks, every)
+        if output.err.is_terminal:
+            output.err.print(f"checking {sum(sizes.values())} products of {len(every)} stacks ...", markup=False)
         # What a forked process is started with is not copied through a pipe.
         with multiprocessing.get_context("fork").Pool(workers, _keep, (self,)) as pool:
             parts = pool.map(_share, shares, chunksize=1)
@@ -196,6 +200,7 @@ _kept: list[Checker] = []
 
 
 def _keep(checker: Checker) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to answer
     _kept[:] = [checker]
 
 
