@@ -201,7 +201,8 @@ class Target:
 
     def tunnel(self, host: str, port: int, local: int) -> list[str]:
         """The command that makes `host:port` of the stack answer at 127.0.0.1:`local` until it is interrupted."""
-        raise UserError(f"the ports of {self.settings.stack} need no tunnel: they answer on this machine")
+        what = f"there is no tunnel into target {self.name} yet"
+        raise UserError(what, hint="join its network by a VPN, or run this on a machine inside of it")
 
     def finish(self) -> None:
         """Called once after all products: registers what is shared and needs to know them all."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 
 import pulumi
 import pulumi_aws as aws
 
 from components import mesh
+from components.errors import UserError
 from components.port import Credentials, Port
 from components.primitives import (
     SIZES,
@@ -45,12 +47,26 @@ class Aws(Services, SparkJobs):
     adopts = frozenset({Database, Bucket})
     knows = Containers.knows | {
         *("cidr", "vpcId", "privateSubnetIds", "publicSubnetIds", "clusterName", "kmsKeyArn"),
-        *("certificateArn", "publicDomain", "zoneId", "readers", "emrServerless"),
+        *("certificateArn", "publicDomain", "zoneId", "readers", "emrServerless", "bastion"),
     }
 
     @classmethod
     def regions(cls) -> Collection[str]:
         return regions.aws()
+
+    def tunnel(self, host: str, port: int, local: int) -> list[str]:
+        """A session of Systems Manager, through an instance of the operator's (`meshwright:bastion`)."""
+        bastion = self.settings.values.get("bastion")
+        if not bastion:
+            raise UserError(
+                f"a tunnel into AWS goes through an instance in its network; stack {self.settings.stack} names none",
+                hint=f"pulumi config set meshwright:bastion i-... -s {self.settings.stack}: one that Systems Manager "
+                "reaches, in a range of meshwright:readers",
+            )
+        words = ["aws", "ssm", "start-session", "--region", self.region, "--target", str(bastion)]
+        where = {"host": [host], "portNumber": [str(port)], "localPortNumber": [str(local)]}
+        words += ["--document-name", "AWS-StartPortForwardingSessionToRemoteHost"]
+        return [*words, "--parameters", json.dumps(where)]
 
     @implements(Secret)
     def secrets_manager(self, secret: Secret) -> SecretOutputs:

@@ -73,6 +73,16 @@ class Kubernetes(Operators):
         except urllib3.exceptions.HTTPError as error:
             raise UserError(f"the cluster does not answer: {cause(error)}", hint="is it up, and the VPN on?") from None
 
+    def tunnel(self, host: str, port: int, local: int) -> list[str]:
+        """`kubectl port-forward` to the Service of that name."""
+        name, _, rest = host.partition(".")
+        namespace, _, tail = rest.partition(".")
+        if tail != "svc":
+            raise UserError(f"{host} answers outside the cluster already", hint="open it without --tunnel")
+        context = self.settings.values.get("context")
+        words = ["kubectl", *(["--context", str(context)] if context else []), "--namespace", namespace]
+        return [*words, "port-forward", f"service/{name}", f"{local}:{port}"]
+
     @implements(Secret)
     def secret_object(self, secret: Secret) -> SecretOutputs:
         value = secret.args.value

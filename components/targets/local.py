@@ -8,6 +8,7 @@ from typing import Any
 import pulumi
 
 from components import mesh
+from components.errors import UserError
 from components.port import Credentials, Port
 from components.primitives import (
     SIZES,
@@ -55,6 +56,10 @@ class Local(Machine):
             }
             self.environments[software.name] = mesh.Environment(software.name, inputs)
         return self.environments[software.name].path
+
+    def tunnel(self, host: str, port: int, local: int) -> list[str]:
+        """None is needed."""
+        raise UserError(f"the ports of {self.settings.stack} need no tunnel: they answer on this machine")
 
     @implements(Database)
     def postgres_server(self, database: Database) -> DatabaseOutputs:
