@@ -40,6 +40,7 @@ def orders(little: LittleMesh, monkeypatch: pytest.MonkeyPatch) -> LittleMesh:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(little.root))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers the credentials of tests before
     return little
 
 
