@@ -35,7 +35,7 @@ check: $(VENV)/.installed-dev  ## Types, lint and fast tests (under a minute)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not engine and not software and not browser and not docker and not kubernetes and not images and not judge and not generated and not processes"
+	$(BIN)/pytest -n auto -m "not engine and not software and not browser and not docker and not kubernetes and not images and not judge and not generated and not processes"
 
 test: $(VENV)/.installed-dev install  ## Everything: real engine, real software, real browser, real containers
 	@$(BIN)/python tools/browser.py
