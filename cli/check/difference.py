@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cli.check.report import SEVERITIES, Checked, Found, Report
-
-SHOWN = ("mandatory", "advisory")
-"""Levels of findings that somebody has to read."""
+from cli.check.report import SEVERITIES, SHOWN, Checked, Found, Report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,13 +105,6 @@ def unchecked(report: Report) -> dict[str, None]:
     """The stacks that a mistake kept from being checked: they have no products in the report."""
     seen = {one.stack for one in report.products}
     return dict.fromkeys(stack for stack in report.stacks if stack not in seen) if report.mistakes else {}
-
-
-def stops(found: Found, fail_on: str) -> bool:
-    """Whether a finding stops a pull request; `fail_on` as `mesh check` has it."""
-    if not fail_on:
-        return found.level == "mandatory"
-    return found.level in SHOWN and SEVERITIES.index(found.severity) <= SEVERITIES.index(fail_on)
 
 
 def worst_first(findings: Iterable[Found]) -> tuple[Found, ...]:

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from itertools import groupby
 from urllib.parse import quote
 
-from cli.check.difference import SHOWN, Change, Difference, difference, stops
-from cli.check.report import Checked, Found, Mistake, Report
+from cli.check.difference import Change, Difference, difference
+from cli.check.report import SHOWN, Checked, Found, Mistake, Report, stops
 
 MARKER = "<!-- meshwright -->"
 """By which the workflow finds the comment of the last run, to replace it."""

@@ -12,6 +12,8 @@ from typing import Any, Literal
 Level = Literal["mandatory", "advisory", "deferred", "waived"]
 SEVERITIES = ("critical", "high", "medium", "low")
 """Worst first."""
+SHOWN = ("mandatory", "advisory")
+"""Levels of findings that somebody has to read."""
 VERSION = 1
 
 
@@ -39,6 +41,13 @@ class Found:
     def fingerprint(self) -> str:
         """The same for the same fault of the same resource, wherever its manifest's lines move."""
         return hashlib.sha256("|".join((self.rule, self.stack, self.type, self.resource)).encode()).hexdigest()[:32]
+
+
+def stops(found: Found, fail_on: str) -> bool:
+    """Whether a finding stops a pull request: as levels.yaml has it, or from the severity `fail_on` upwards."""
+    if not fail_on:
+        return found.level == "mandatory"
+    return found.level in SHOWN and SEVERITIES.index(found.severity) <= SEVERITIES.index(fail_on)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +95,7 @@ class Report:
 
     def fails(self, severity: str) -> bool:
         """Whether it stops a pull request: by what levels.yaml makes mandatory, or from a severity upwards."""
-        if not severity:
-            return self.counted("mandatory") > 0
-        worst = SEVERITIES[: SEVERITIES.index(severity) + 1]
-        return any(found.severity in worst for found in self.findings if found.level in ("mandatory", "advisory"))
+        return any(stops(found, severity) for found in self.findings)
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
